@@ -1,0 +1,117 @@
+"""Who may do what: roles, ``may()``, and the mixin that guards every admin view. No pages."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from flask import Flask, Response, abort, redirect, request, url_for
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import current_user
+from flask_security import Security, SQLAlchemyUserDatastore
+from flask_wtf import CSRFProtect
+
+from backoffice.database import db
+from backoffice.models import ROLES, User
+from backoffice.models.user import Role
+
+Rank = IntEnum("Rank", list(ROLES))
+
+
+class Action(StrEnum):
+    """What a page or button does."""
+
+    VIEW = "view"
+    EDIT = "edit"
+    DELETE = "delete"
+    IMPORT = "import"
+    ADMINISTER = "administer"
+
+
+LEAST = {
+    Action.VIEW: "viewer",
+    Action.EDIT: "editor",
+    Action.DELETE: "manager",
+    Action.IMPORT: "manager",
+    Action.ADMINISTER: "admin",
+}
+"""The least role that may do it."""
+
+csrf = CSRFProtect()
+limiter = Limiter(get_remote_address)
+
+
+def may(user: Any, action: Action) -> bool:
+    """Whether ``user``, signed in or not, may do ``action``."""
+    return bool(user.is_authenticated) and Rank[user.role] >= Rank[LEAST[action]]
+
+
+class Guarded:
+    """Keeps an admin view from those who may not use it; list it before Flask-Admin's class.
+
+    ``needs`` names the action of each view method; a method that is not listed needs VIEW.
+    """
+
+    needs: dict[str, Action] = {}
+
+    def is_accessible(self) -> bool:
+        return may(current_user, self.needs.get("", Action.VIEW))
+
+    def inaccessible_callback(self, name: str, **_: Any) -> Any:
+        if current_user.is_authenticated:
+            abort(403)
+        return redirect(url_for("security.login", next=request.full_path))
+
+    def _handle_view(self, name: str, **kwargs: Any) -> Any:
+        refused = super()._handle_view(name, **kwargs)  # type: ignore[misc]
+        if refused is None and not may(current_user, self.needs.get(name, Action.VIEW)):
+            abort(403)
+        return refused
+
+    def _run_view(self, view: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call the view once: Flask-Admin would call it again on any TypeError inside it."""
+        return view(self, *args, **kwargs)
+
+
+def init_app(app: Flask, redis_url: str | None) -> None:
+    """Sign-in by Flask-Security, CSRF on every write, limits on signing in."""
+    app.config.from_mapping(
+        SECURITY_PASSWORD_HASH="argon2",
+        # argon2 salts by itself; this second key guards the hashes if the table alone leaks.
+        SECURITY_PASSWORD_SALT=app.config["SECRET_KEY"],
+        SECURITY_PASSWORD_LENGTH_MIN=10,
+        SECURITY_JOIN_USER_ROLES=False,
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
+        SECURITY_POST_LOGIN_VIEW="/admin/",
+        SECURITY_POST_LOGOUT_VIEW="/login",
+        SECURITY_LOGIN_USER_TEMPLATE="accounts/login.html",
+        SECURITY_SEND_REGISTER_EMAIL=False,
+        SECURITY_DEFAULT_REMEMBER_ME=False,
+        RATELIMIT_STORAGE_URI=redis_url or "memory://",
+        RATELIMIT_HEADERS_ENABLED=True,
+    )
+    csrf.init_app(app)
+    limiter.init_app(app)
+    Security(app, SQLAlchemyUserDatastore(db, User, Role))
+    limit_sign_in(app)
+
+
+def limit_sign_in(app: Flask) -> None:
+    """Bound guessing per address, and per account from one address.
+
+    An account alone is bounded far more loosely: a tight limit would let anybody lock it.
+    """
+    view = app.view_functions["security.login"]
+    for limit, key in (
+        ("20/minute;200/hour", get_remote_address),
+        ("5/minute;30/hour", lambda: f"{get_remote_address()}:{_account()}"),
+        ("300/hour", _account),
+    ):
+        view = limiter.limit(limit, key_func=key, methods=["POST"])(view)
+    app.view_functions["security.login"] = view
+
+
+def _account() -> str:
+    return request.form.get("email", "").strip().casefold()[:255]

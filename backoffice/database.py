@@ -1,0 +1,83 @@
+"""The database handle, how connections are set up, and how transactions begin. No tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, has_request_context, request
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, MetaData, event, text
+from sqlalchemy.orm import DeclarativeBase
+
+# Every constraint has a name: migrations can drop it, and a form can say which rule was broken.
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# In the order in which a new connection gets them.
+SQLITE_PRAGMAS = {
+    "busy_timeout": "10000",  # ms; waits for the one writer instead of failing
+    "journal_mode": "wal",  # readers go on while somebody writes
+    "synchronous": "1",  # NORMAL: a power cut may lose the last commit, never consistency
+    "foreign_keys": "1",  # off by default
+    "cache_size": "-65536",  # KiB
+    "temp_store": "2",  # memory
+}
+
+
+class Base(DeclarativeBase):
+    """What every table derives from."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+# Objects stay readable after the commit: a page that shows what was saved, and the user who
+# saved it, needs no second read.
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+
+def init_app(app: Flask) -> None:
+    """Bind ``db`` to ``app`` and set up each connection of its engine."""
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "connect", _set_up_sqlite)
+            event.listen(db.engine, "begin", _begin_sqlite)
+
+
+def read_only(engine: Engine) -> Engine:
+    """The same engine for work that only reads: on SQLite it never waits for the write lock."""
+    return engine.execution_options(read_only=True)
+
+
+def allow_long_work(connection: Connection) -> None:
+    """Lift the web's statement timeout until this transaction ends: imports, index builds."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own BEGIN is deferred and comes late; SQLAlchemy's "begin" event sends ours.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for name, value in SQLITE_PRAGMAS.items():
+        cursor.execute(f"PRAGMA {name} = {value}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once unless the transaction is known to read only.
+
+    A deferred transaction that reads first and writes later fails at once with
+    SQLITE_BUSY_SNAPSHOT, whatever the timeout, when somebody wrote in between.
+    """
+    reads = connection.get_execution_options().get("read_only", False) or (
+        has_request_context() and request.method in SAFE_METHODS
+    )
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,179 @@
+"""Who changed what: an entry for each change of a record, in the same transaction."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask, has_request_context
+from flask_login import current_user
+from sqlalchemy import Select, event, insert, inspect, select
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.unitofwork import UOWTransaction
+
+from backoffice.database import db
+from backoffice.models import Category, Customer, HistoryEntry, Order, OrderLine, Product, Supplier
+from backoffice.models.record import Record
+
+LABELS = {Supplier: "code", Category: "name", Product: "sku", Customer: "code", Order: "number"}
+"""The recorded tables with the column that people know a row by."""
+
+UNTOLD = frozenset({"id", "created_at", "updated_at", "version", "order_id"})
+"""Columns whose change says nothing that the entry does not say already."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who makes a change, and by what means: ``browser`` or ``command``."""
+
+    actor: str
+    means: str
+
+
+def author() -> Author:
+    """The signed-in member of staff, or the account that runs the command."""
+    if has_request_context():
+        return Author(getattr(current_user, "email", "nobody"), "browser")
+    try:
+        return Author(getpass.getuser(), "command")
+    except (KeyError, OSError):  # a container's user may have no name
+        return Author("unknown", "command")
+
+
+def entries_of(table: str, row_id: int, limit: int) -> Select[tuple[HistoryEntry]]:
+    """The newest changes of one record, newest first."""
+    return (
+        select(HistoryEntry)
+        .where(HistoryEntry.table_name == table, HistoryEntry.row_id == row_id)
+        .order_by(HistoryEntry.id.desc())
+        .limit(limit)
+    )
+
+
+def add_entry(
+    session: Session,
+    *,
+    action: str,
+    table: str,
+    label: str,
+    changes: dict[str, Any],
+    row_id: int | None = None,
+) -> int:
+    """Write one entry in the session's transaction and return its id.
+
+    Bulk changes and imports call this once themselves: set-based SQL passes the listener by.
+    """
+    who = author()
+    entry_id = session.scalar(
+        insert(HistoryEntry)
+        .values(
+            actor=who.actor,
+            means=who.means,
+            action=action,
+            table_name=table,
+            row_id=row_id,
+            label=label,
+            changes=changes,
+        )
+        .returning(HistoryEntry.id)
+    )
+    assert entry_id is not None  # noqa: S101 - RETURNING of an insert has a row
+    return entry_id
+
+
+def init_app(_app: Flask) -> None:
+    """Record the changes that ``db.session`` writes."""
+    if not event.contains(db.session, "after_flush", _record_flush):
+        event.listen(db.session, "after_flush", _record_flush)
+
+
+def _record_flush(session: Session, _context: UOWTransaction) -> None:
+    entries = list(_entries(session))
+    if entries:
+        who = author()
+        session.execute(
+            insert(HistoryEntry),
+            [entry | {"actor": who.actor, "means": who.means} for entry in entries],
+        )
+
+
+def _entries(session: Session) -> Iterator[dict[str, Any]]:
+    """One entry a changed record; an order's lines are told in the order's entry."""
+    lines = _changed_lines(session)
+    for action, records in (
+        ("create", session.new),
+        ("update", session.dirty),
+        ("delete", session.deleted),
+    ):
+        for record in records:
+            if type(record) not in LABELS:
+                continue
+            changes = _changes(record, action)
+            if isinstance(record, Order) and action != "delete":
+                changes |= lines.get(record, {})
+            if changes:
+                yield {
+                    "action": action,
+                    "table_name": record.__tablename__,
+                    "row_id": record.id,
+                    "label": str(getattr(record, LABELS[type(record)]))[:300],
+                    "changes": changes,
+                }
+
+
+def _changed_lines(session: Session) -> dict[Order, dict[str, Any]]:
+    """Order -> its changed lines, as ``{"line 2: quantity": [before, after]}``."""
+    told: dict[Order, dict[str, Any]] = {}
+    for action, records in (
+        ("create", session.new),
+        ("update", session.dirty),
+        ("delete", session.deleted),
+    ):
+        for line in records:
+            if isinstance(line, OrderLine):
+                # An orphaned line has let go of its order in memory; the loaded value is kept.
+                order = line.order or _last(line, "order")
+                if order is not None:
+                    prefix = f"line {_last(line, 'line_no') or line.line_no}: "
+                    told.setdefault(order, {}).update(
+                        {prefix + name: pair for name, pair in _changes(line, action).items()}
+                    )
+    return told
+
+
+def _last(line: OrderLine, name: str) -> Any:
+    deleted = inspect(line).attrs[name].history.deleted
+    return deleted[0] if deleted else None
+
+
+def _changes(record: Record | OrderLine, action: str) -> dict[str, list[Any]]:
+    """Field -> ``[before, after]``; of a new or deleted record, its filled fields."""
+    state = inspect(record)
+    changes: dict[str, list[Any]] = {}
+    for attribute in state.mapper.column_attrs:
+        if attribute.key in UNTOLD:
+            continue
+        history = state.attrs[attribute.key].history
+        if action == "update":
+            before = history.deleted[0] if history.deleted else None
+            after = history.added[0] if history.added else None
+            pair = [_json(before), _json(after)]
+        else:
+            value = _json(state.dict.get(attribute.key))
+            pair = [None, value] if action == "create" else [value, None]
+        if pair[0] != pair[1] and pair not in ([None, ""], ["", None]):
+            changes[attribute.key] = pair
+    return changes
+
+
+def _json(value: Any) -> Any:
+    """``value`` as JSON keeps it without loss."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value

@@ -1,0 +1,27 @@
+"""The one door to the tables: ``from backoffice.models import Order``.
+
+Importing every model here, in order, is what keeps circular imports away and what makes the
+metadata complete for migrations.
+"""
+
+from backoffice.models.category import Category
+from backoffice.models.customer import Customer
+from backoffice.models.history import HistoryEntry
+from backoffice.models.order import REVENUE_STATUSES, Order, OrderLine, OrderStatus
+from backoffice.models.product import Product
+from backoffice.models.supplier import Supplier
+from backoffice.models.user import ROLES, User
+
+__all__ = [
+    "REVENUE_STATUSES",
+    "ROLES",
+    "Category",
+    "Customer",
+    "HistoryEntry",
+    "Order",
+    "OrderLine",
+    "OrderStatus",
+    "Product",
+    "Supplier",
+    "User",
+]

@@ -1,0 +1,42 @@
+"""Suppliers: who we buy from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Index, UniqueConstraint, true
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from backoffice.database import Base
+from backoffice.models.columns import Code, Name, ShortText
+from backoffice.models.record import Record, filled
+
+if TYPE_CHECKING:
+    from backoffice.models.product import Product
+
+
+class Supplier(Record, Base):
+    """One company that sells us products, known to people and files by its code."""
+
+    __tablename__ = "suppliers"
+    __table_args__ = (
+        UniqueConstraint("code", info={"field": "code", "says": "Another supplier has this code."}),
+        filled("code"),
+        filled("name"),
+        # Serves catalog.queries.supplier_grid sorted by name, and its typeahead.
+        Index(None, "name", "id"),
+    )
+
+    code: Mapped[Code]
+    name: Mapped[Name]
+    contact_name: Mapped[ShortText]
+    email: Mapped[ShortText]
+    phone: Mapped[ShortText]
+    street: Mapped[ShortText]
+    city: Mapped[ShortText]
+    region: Mapped[ShortText]
+    postal_code: Mapped[ShortText]
+    country: Mapped[ShortText]
+    active: Mapped[bool] = mapped_column(server_default=true(), default=True)
+
+    products: Mapped[list[Product]] = relationship(back_populates="supplier", passive_deletes="all")

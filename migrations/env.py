@@ -1,0 +1,83 @@
+"""How migrations run: one transaction each, one deploy at a time, never long in anyone's way."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection, Index, text
+
+from backoffice.database import Base, db
+from backoffice.indexes.plan import is_online
+from backoffice.models import columns
+
+ADVISORY_LOCK = 0x6261636B  # any number that only we use
+
+
+def include_object(item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+    """Leave the indexes of large tables to `indexes build`, which does not block writers."""
+    return not (kind == "index" and isinstance(item, Index) and is_online(item.table.name, name))
+
+
+def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:
+    """Write our column types under the name that script.py.mako imports."""
+    if isinstance(item, columns.Exact):
+        return f"columns.Exact({item.precision})"
+    if isinstance(item, columns.UtcDateTime):
+        return "columns.UtcDateTime()"
+    if isinstance(item, columns.utc_now):
+        return "columns.utc_now()"
+    return False
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        transaction_per_migration=True,
+        transactional_ddl=True,  # SQLite can; Alembic's default for it is off
+        render_as_batch=True,
+        compare_type=True,
+        include_object=include_object,
+        render_item=render_item,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_on_sqlite(connection: Connection) -> None:
+    """Run with foreign keys off: rebuilding a parent table would delete its children."""
+    driver = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
+    try:
+        run(connection)
+        orphans = driver.execute("PRAGMA foreign_key_check").fetchall()
+        if orphans:
+            raise RuntimeError(f"rows without their parent after the migration: {orphans[:5]}")
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def run_on_postgresql(connection: Connection) -> None:
+    """Run under a lock that a second deploy waits for, and give up on tables that stay locked."""
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})
+    connection.execute(text("SET lock_timeout = '4s'"))
+    connection.commit()
+    try:
+        run(connection)
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": ADVISORY_LOCK})
+        connection.commit()
+        connection.invalidate()  # the next user of the pool gets the usual timeouts
+
+
+if context.is_offline_mode():
+    raise SystemExit("--sql is not offered: SQLite's migrations need the table they change")
+with db.engine.connect() as connection:
+    if connection.dialect.name == "sqlite":
+        run_on_sqlite(connection)
+    else:
+        run_on_postgresql(connection)
