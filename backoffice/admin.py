@@ -1,6 +1,20 @@
 """The menu: every view in the order shown."""
 
+from __future__ import annotations
+
 from flask import Flask
+from flask_admin import Admin
+
+from backoffice.catalog.views import CategoryView, ProductView, SupplierView
+from backoffice.dashboard.views import DashboardView
+from backoffice.orders.views import CustomerView, OrderView
 
 
-def init_app(app: Flask) -> None: ...
+def init_app(app: Flask) -> None:
+    """Mount the views; the dashboard comes first."""
+    admin = Admin(app, name="Back office", index_view=DashboardView(name="Dashboard"))
+    admin.add_view(ProductView(name="Products", endpoint="products"))
+    admin.add_view(SupplierView(name="Suppliers", endpoint="suppliers"))
+    admin.add_view(CategoryView(name="Categories", endpoint="categories"))
+    admin.add_view(OrderView(name="Orders", endpoint="orders"))
+    admin.add_view(CustomerView(name="Customers", endpoint="customers"))

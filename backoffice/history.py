@@ -159,9 +159,10 @@ def _changes(record: Record | OrderLine, action: str) -> dict[str, list[Any]]:
             continue
         history = state.attrs[attribute.key].history
         if action == "update":
-            before = history.deleted[0] if history.deleted else None
+            if not history.deleted:  # not changed, at most marked as if it were
+                continue
             after = history.added[0] if history.added else None
-            pair = [_json(before), _json(after)]
+            pair = [_json(history.deleted[0]), _json(after)]
         else:
             value = _json(state.dict.get(attribute.key))
             pair = [None, value] if action == "create" else [value, None]

@@ -2,8 +2,172 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
+from markupsafe import Markup, escape
+from sqlalchemy.exc import OperationalError, TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from backoffice.database import db
+from backoffice.querylog import cost_of_request
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+DASH = Markup('<span class="muted" aria-label="empty">–</span>')
+
+SAYS = {
+    400: ("This address is broken", "A part of it was not understood. Go back and try again."),
+    403: ("Not for your account", "Your role does not allow this. Ask an admin if you need it."),
+    404: ("Nothing here", "There is no such page or record; it may have been deleted."),
+    405: ("This address is broken", "It cannot be used in this way. Go back and try again."),
+    413: ("That is too much at once", "The form or file is larger than this page accepts."),
+    429: ("Too many tries", "Wait a minute, then try again."),
+    500: ("Something went wrong", "It is our fault, it was logged, and nothing was saved."),
+    503: (
+        "The database is busy",
+        "This took too long and was stopped; nothing was saved. Narrow the search or try again.",
+    ),
+}
 
 
 def init_app(app: Flask) -> None:
     """Add them to ``app``."""
+    app.before_request(refuse_nul)
+    app.after_request(secure)
+    app.register_error_handler(HTTPException, show_error)
+    app.register_error_handler(OperationalError, show_busy)
+    app.register_error_handler(PoolTimeout, show_busy)
+    app.add_url_rule("/", "start", lambda: redirect(url_for("admin.index")))
+    app.add_template_filter(show_money, "money")
+    app.add_template_filter(show_number, "number")
+    app.add_template_filter(show_moment, "moment")
+    app.add_template_filter(lambda rate: f"{(rate * 100).normalize():f} %", "percent")
+    app.add_template_filter(show_value, "value")
+    app.jinja_env.globals.update(asset=asset, menu=menu, cost_of_request=cost_of_request)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def refuse_nul() -> None:
+    """No text of ours holds NUL, and PostgreSQL cannot store it: refuse it at the door."""
+    if "\0" in request.path or any(
+        "\0" in value for values in (request.args, request.form) for _, value in values.items(True)
+    ):
+        abort(400)
+
+
+def secure(response: Response) -> Response:
+    """Headers that keep a page from running or being framed by anything that is not ours."""
+    headers = response.headers
+    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if response.mimetype == "text/html":
+        headers["Cache-Control"] = "no-store"  # nobody reads it after signing out
+    return response
+
+
+def show_error(error: HTTPException) -> tuple[str, int] | BaseResponse:
+    """The error as a page of ours; what the raiser said stands in place of the usual words."""
+    if error.code is None or error.code < 400:
+        return error.get_response()  # type: ignore[return-value]
+    title, says = SAYS.get(error.code, SAYS[400 if error.code < 500 else 500])
+    if error.description and error.description != type(error).description:
+        says = error.description
+    return render_template("error.html", title=title, says=says, lone=error.code >= 500), error.code
+
+
+def show_busy(error: Exception) -> tuple[str, int]:
+    """A statement that was stopped, or no connection to be had."""
+    current_app.logger.warning("database busy at %s: %s", request.endpoint, type(error).__name__)
+    db.session.rollback()
+    title, says = SAYS[503]
+    return render_template("error.html", title=title, says=says, lone=True), 503
+
+
+@cache
+def asset_version(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()[:10]
+
+
+def asset(name: str) -> str:
+    """The address of a static file, which changes when the file does."""
+    assert current_app.static_folder is not None  # noqa: S101 - the package has one
+    version = asset_version(Path(current_app.static_folder) / name)
+    return url_for("static", filename=name, v=version)
+
+
+def menu() -> list[dict[str, Any]]:
+    """The sections that the current user may see, in the order of work."""
+    admin = current_app.extensions["admin"][0]
+    return [
+        {
+            "name": item.name,
+            "url": item.get_url(),
+            "icon": item.name.lower(),
+            "current": request.blueprint == item._view.endpoint,  # noqa: SLF001 - no other way
+        }
+        for item in admin.menu()
+        if item.is_visible() and item.is_accessible()
+    ]
+
+
+def show_money(value: Decimal) -> str:
+    """``1,265,793.04``: rounded half up to two places, and only here."""
+    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+
+
+def show_number(value: int) -> str:
+    """``12,345``."""
+    return f"{value:,}"
+
+
+def show_moment(value: datetime | None) -> Markup:
+    """A short date with the full moment on hover."""
+    if value is None:
+        return DASH
+    value = value.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        value.isoformat(), value.strftime("%Y-%m-%d %H:%M:%S"), value.strftime("%Y-%m-%d")
+    )
+
+
+def show_value(value: Any) -> Markup:
+    """Any value of a record as a reader wants it: money, moments, yes and no, a dash for empty."""
+    if value is None or value == "":
+        return DASH
+    if isinstance(value, bool):
+        return Markup("Yes" if value else "No")
+    if isinstance(value, Decimal):
+        return Markup(show_price(value))
+    if isinstance(value, int):
+        return Markup(show_number(value))
+    if isinstance(value, datetime):
+        return show_moment(value)
+    return escape(value)
+
+
+def show_price(value: Decimal) -> str:
+    """A price with the decimals that it has, at least two: ``9.80``, ``0.0125``."""
+    shown = f"{value:,.4f}"
+    return shown[:-2] if shown.endswith("00") else shown.rstrip("0")

@@ -112,11 +112,21 @@ def _now_sqlite(_element: utc_now, _compiler: Any, **_: Any) -> str:
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
+def plain_order(length: int) -> String:
+    """Text that sorts by code point on both databases.
+
+    SQLite does so anyway. PostgreSQL would follow the system's locale: then the two would order
+    differently, an upgrade of the system would silently break the index under the pages, and
+    "begins with" could not read it.
+    """
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 BIG_KEY = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowid is INTEGER only
 
 Key = Annotated[int, mapped_column(BIG_KEY, primary_key=True)]
-Code = Annotated[str, mapped_column(String(64))]
-Name = Annotated[str, mapped_column(String(200))]
+Code = Annotated[str, mapped_column(plain_order(64))]
+Name = Annotated[str, mapped_column(plain_order(200))]
 ShortText = Annotated[str, mapped_column(String(200), server_default="", default="")]
 LongText = Annotated[str, mapped_column(Text, server_default="", default="")]
 Money = Annotated[Decimal, mapped_column(Exact(13))]

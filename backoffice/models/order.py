@@ -101,6 +101,11 @@ class Order(Record, Base):
         passive_deletes=True,
     )
 
+    @property
+    def total(self) -> Decimal:
+        """The amounts of the lines together; reads the lines."""
+        return sum((line.amount for line in self.lines), Decimal(0))
+
 
 class OrderLine(Base):
     """One product in an order, at the price and discount of the time of sale."""

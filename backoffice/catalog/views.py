@@ -1,0 +1,119 @@
+"""Suppliers, categories and products on screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select
+
+from backoffice.catalog import queries
+from backoffice.catalog.forms import CategoryForm, ProductForm, SupplierForm
+from backoffice.grid.filters import Referred, Text, yes_no
+from backoffice.grid.record import Related
+from backoffice.grid.view import GridView
+from backoffice.models import Category, Product, Supplier
+from backoffice.references import CATEGORY, PRODUCT, SUPPLIER
+
+SHORT_PRODUCT = ("sku", "name", "price", "stock", "active")
+
+
+class SupplierView(GridView):
+    """Suppliers by name; found by code, name or contact."""
+
+    model = Supplier
+    noun = "supplier"
+    key_column = "code"
+    title_column = "name"
+    reference = SUPPLIER
+    statement = staticmethod(queries.supplier_grid)
+    form = SupplierForm
+
+    column_list = ("code", "name", "contact_name", "city", "country", "active", "updated_at")
+    column_labels = {"contact_name": "Contact", "updated_at": "Last change"}
+    column_searchable_list = ("code", "name", "contact_name")
+    column_sortable_list = ("code", "name")
+    column_default_sort = ("name", False)
+    phone_columns = ("code", "name", "country")
+    filters = (yes_no("active", "Active", Supplier.active),)
+    column_details_list = (
+        "code",
+        "name",
+        "contact_name",
+        "email",
+        "phone",
+        "street",
+        "postal_code",
+        "city",
+        "region",
+        "country",
+        "active",
+        "updated_at",
+    )
+    related = (
+        Related(
+            "Products", queries.products_of_supplier, SHORT_PRODUCT, "products", filter="supplier"
+        ),
+    )
+
+
+class CategoryView(GridView):
+    """Categories by name."""
+
+    model = Category
+    noun = "category"
+    key_column = "name"
+    reference = CATEGORY
+    statement = staticmethod(queries.category_grid)
+    form = CategoryForm
+
+    column_list = ("name", "description", "updated_at")
+    column_labels = {"updated_at": "Last change"}
+    column_searchable_list = ("name", "description")
+    column_sortable_list = ("name",)
+    column_default_sort = ("name", False)
+    filters = (Text("name", "Name is", Category.name),)
+    column_details_list = ("name", "description", "updated_at")
+    related = (
+        Related(
+            "Products", queries.products_of_category, SHORT_PRODUCT, "products", filter="category"
+        ),
+    )
+
+
+class ProductView(GridView):
+    """Products, newest change first; found by SKU or name."""
+
+    model = Product
+    noun = "product"
+    key_column = "sku"
+    title_column = "name"
+    reference = PRODUCT
+    statement = staticmethod(queries.product_grid)
+    form = ProductForm
+
+    column_list = ("sku", "name", "supplier", "category", "price", "stock", "active", "updated_at")
+    column_labels = {"sku": "SKU", "updated_at": "Last change"}
+    column_searchable_list = ("sku", "name")
+    column_sortable_list = ("sku", "name", "price", "updated_at")
+    column_default_sort = ("updated_at", True)
+    phone_columns = ("sku", "name", "price")
+    filters = (
+        Referred("supplier", "Supplier", Product.supplier_id, SUPPLIER),
+        Referred("category", "Category", Product.category_id, CATEGORY),
+        yes_no("active", "Active", Product.active),
+    )
+    column_details_list = (
+        "sku",
+        "name",
+        "supplier",
+        "category",
+        "price",
+        "stock",
+        "reorder_level",
+        "active",
+        "description",
+        "updated_at",
+    )
+
+    def record_statement(self, row_id: int) -> Select[Any]:
+        return queries.product_with_references(row_id)

@@ -1,0 +1,337 @@
+"""The pages of one record: details, new, edit, delete. What they know comes from the view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from flask import abort, flash, redirect, request
+from flask_admin import expose
+from flask_login import current_user
+from markupsafe import Markup
+from sqlalchemy import Select, func, select
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import NotFound
+
+from backoffice import history
+from backoffice.access import Action, Guarded, may
+from backoffice.database import Base, db
+from backoffice.grid import render
+from backoffice.grid.count import Count, count_up_to
+from backoffice.grid.forms import RecordForm, said
+from backoffice.grid.rules import broken_rule
+from backoffice.shell import show_value
+
+MOST_KEY = 2**63 - 1
+HISTORY_SHOWN = 20
+RELATED_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Related:
+    """Rows of another table under a record.
+
+    :param statement: Record's id -> the rows, labelled like the list's columns, with ``id``.
+    :param columns: The labels shown.
+    :param endpoint: The view that the first column links to; empty for no link.
+    :param filter: The argument that narrows that view's list to this record, by natural key.
+    """
+
+    title: str
+    statement: Callable[[int], Select[Any]]
+    columns: tuple[str, ...]
+    endpoint: str = ""
+    filter: str = ""
+    limit: int | None = RELATED_SHOWN
+
+
+@dataclass(frozen=True)
+class Use:
+    """Where a record is used: rows of ``table`` that refer to it."""
+
+    table: str
+    count: Count
+    cascades: bool
+
+    @property
+    def words(self) -> str:
+        """"12 order lines" without its number."""
+        words = self.table.replace("_", " ")
+        return words.removesuffix("s") if self.count.number == 1 else words
+
+
+def uses_of(session: Session, mapper: Mapper[Any], row_id: int) -> list[Use]:
+    """The rows that refer to a record, found by the foreign keys; empty ones left out."""
+    uses = []
+    for table in Base.metadata.sorted_tables:
+        for key in table.foreign_keys:
+            if key.column.table is mapper.local_table:
+                rows = select(table.c.id).where(key.parent == row_id)
+                count = count_up_to(session, rows)
+                if count.number:
+                    uses.append(Use(table.name, count, key.ondelete == "CASCADE"))
+    return uses
+
+
+class RecordPages(Guarded):
+    """Details, new, edit and delete of one record, by Flask-Admin's addresses and hooks."""
+
+    needs: ClassVar[dict[str, Action]] = {
+        "create_view": Action.EDIT,
+        "edit_view": Action.EDIT,
+        "delete_view": Action.DELETE,
+    }
+    details_template = "grid/details.html"
+    create_template = "grid/edit.html"
+    edit_template = "grid/edit.html"
+    delete_template = "grid/delete.html"
+
+    noun: ClassVar[str]
+    key_column: ClassVar[str]
+    """The natural key, which titles the record's pages."""
+    title_column: ClassVar[str] = ""
+    related: ClassVar[tuple[Related, ...]] = ()
+
+    # What the declaring view adds.
+    model: Any
+    endpoint: str
+    render: Any
+    get_url: Any
+    create_form: Any
+    edit_form: Any
+    _edit_form_class: Any
+    column_details_list: Any
+
+    def record_statement(self, row_id: int) -> Select[Any]:
+        """The record with all that its pages show of other tables, loaded eagerly."""
+        return select(self.model).where(self.model.id == row_id)
+
+    def get_one(self, id: Any) -> Any:  # noqa: A002 - Flask-Admin's name
+        """The record, or None when there is none with that id."""
+        text = str(id)
+        if not text.isascii() or not text.isdecimal() or not 0 < int(text[:20]) <= MOST_KEY:
+            return None
+        return db.session.scalar(self.record_statement(int(text)))
+
+    def _record(self) -> Any:
+        record = self.get_one(request.args.get("id", ""))
+        if record is None:
+            raise NotFound(f"There is no such {self.noun}; it may have been deleted.")
+        return record
+
+    def title_of(self, record: Any) -> str:
+        return str(getattr(record, self.title_column or self.key_column))
+
+    def key_of(self, record: Any) -> str:
+        return str(getattr(record, self.key_column))
+
+    def allows(self, view: str) -> bool:
+        """Whether the current user may use this view's page; the page offers it only then."""
+        return may(current_user, self.needs.get(view, Action.VIEW))
+
+    def shown(self, value: Any) -> Markup:
+        """A value of the details page; a related record is a link to it."""
+        table = getattr(value, "__tablename__", None)
+        if table is None:
+            return show_value(value)
+        url = self.get_url(f"{table}.details_view", id=value.id)
+        return Markup('<a href="{}">{}</a>').format(url, value.name)
+
+    @expose("/details/")
+    def details_view(self) -> Any:
+        """Facts, related rows and history of one record."""
+        record = self._record()
+        return self.render(
+            self.details_template,
+            record=record,
+            title=self.title_of(record),
+            facts=self.facts_of(record),
+            related=[(part, self._related_rows(part, record.id)) for part in self.related],
+            entries=self._entries(record),
+        )
+
+    def facts_of(self, record: Any) -> list[tuple[str, Any]]:
+        """Label and value of what the details page shows, in order."""
+        labels = self.column_labels  # type: ignore[attr-defined]
+        return [
+            (labels.get(name) or name.replace("_", " ").capitalize(), getattr(record, name))
+            for name in self.column_details_list
+        ]
+
+    def related_table(self, part: Related, rows: list[Any]) -> Markup:
+        """The rows as a table in the look of a list."""
+        columns = render.columns_of(part.statement(0), part.columns, {}, part.columns)
+        address = self.get_url(f"{part.endpoint}.details_view", id="")
+        return render.table(columns, rows[: part.limit], address)
+
+    def _related_rows(self, part: Related, row_id: int) -> list[Any]:
+        statement = part.statement(row_id)
+        if part.limit is not None:
+            statement = statement.limit(part.limit + 1)
+        return list(db.session.execute(statement).all())
+
+    def _entries(self, record: Any) -> list[Any]:
+        table = record.__tablename__
+        return list(db.session.scalars(history.entries_of(table, record.id, HISTORY_SHOWN)))
+
+    @expose("/new/", methods=("GET", "POST"))
+    def create_view(self) -> Any:
+        """A form for a new record."""
+        form = self.create_form()
+        if request.method == "POST" and self.validate_form(form):
+            record = self.create_model(form)
+            if record:
+                return self._saved(record, "added")
+        return self._show_form(self.create_template, form)
+
+    @expose("/edit/", methods=("GET", "POST"))
+    def edit_view(self) -> Any:
+        """The form of a record."""
+        record = self._record()
+        form = self.edit_form(record)
+        if request.method == "GET":
+            form.version.data = str(record.version)
+        elif form.record_version() is None:
+            abort(400, "The form has lost its version. Open the record again.")
+        elif self.validate_form(form):
+            if form.record_version() != record.version:
+                return self._show_conflict(form, record)
+            try:
+                if self.update_model(form, record):
+                    return self._saved(record, "saved")
+            except StaleDataError:  # somebody saved between our reading and our writing
+                db.session.rollback()
+                return self._show_conflict(form, self._record())
+        return self._show_form(self.edit_template, form, record=record)
+
+    def validate_form(self, form: RecordForm) -> bool:
+        """Whether the form may be saved; a button that only changes the form is no save."""
+        if request.method == "POST":
+            form.resolve(db.session())
+        return "add_line" not in request.form and form.validate()
+
+    def create_model(self, form: RecordForm) -> Any:
+        """The new record, committed; None when a rule was broken, which the form then tells."""
+        record = self.model()
+        with db.session.no_autoflush:
+            form.populate_obj(record)
+        db.session.add(record)
+        return record if self._commit(form) else None
+
+    def update_model(self, form: RecordForm, record: Any) -> bool:
+        """Save the form over the version of the record that it was filled from."""
+        with db.session.no_autoflush:
+            form.populate_obj(record)
+        return self._commit(form)
+
+    def _commit(self, form: RecordForm) -> bool:
+        try:
+            db.session.commit()
+        except IntegrityError as error:
+            db.session.rollback()
+            self._tell_broken_rule(form, error)
+            return False
+        except DataError:
+            db.session.rollback()
+            form.form_errors.append("A value is too long or too large for its column.")
+            return False
+        return True
+
+    def _tell_broken_rule(self, form: RecordForm, error: IntegrityError) -> None:
+        broken = broken_rule(error)
+        if broken is None:
+            form.form_errors.append(
+                "Something this refers to was deleted in the meantime. Choose again and save."
+            )
+        elif broken.table == self.model.__tablename__ and broken.field in form:
+            form[broken.field].errors = [*form[broken.field].errors, broken.says]
+        else:
+            form.form_errors.append(f"{broken.field.replace('_', ' ').capitalize()}: {broken.says}")
+
+    def _saved(self, record: Any, done: str) -> Any:
+        flash(f"{self.noun.capitalize()} {self.title_of(record)} was {done}.", "success")
+        if "_continue" in request.form:
+            return redirect(self.get_url(".edit_view", id=record.id))
+        return redirect(self.get_url(".details_view", id=record.id))
+
+    def _show_form(self, template: str, form: RecordForm, **context: Any) -> Any:
+        invalid = bool(form.errors or form.form_errors) and request.method == "POST"
+        record = context.get("record")
+        page = self.render(
+            template,
+            form=form,
+            title=self.title_of(record) if record else f"New {self.noun}",
+            changed=request.method == "POST",
+            **context,
+        )
+        return page, 422 if invalid else 200
+
+    def _show_conflict(self, form: RecordForm, record: Any) -> Any:
+        """What was typed beside what somebody else saved; saving again is a decision then."""
+        form.version.data = str(record.version)
+        entries = self._entries(record)
+        theirs = self._edit_form_class(obj=record)
+        differing = [
+            (field.label.text, said(field), said(theirs[field.name]))
+            for field in form.shown
+            if said(field) != said(theirs[field.name])
+        ]
+        page = self.render(
+            self.edit_template,
+            form=form,
+            record=record,
+            title=self.title_of(record),
+            conflict=differing,
+            last_entry=entries[0] if entries else None,
+            changed=True,
+        )
+        return page, 409
+
+    @expose("/delete/", methods=("GET", "POST"))
+    def delete_view(self) -> Any:
+        """Names the consequences, then deletes."""
+        record = self._record()
+        uses = uses_of(db.session(), self.model.__mapper__, record.id)
+        refusing = [use for use in uses if not use.cascades]
+        if request.method == "POST" and not refusing:
+            if request.form.get("version") != str(record.version):
+                flash("Somebody changed it in the meantime. Look again before deleting.", "warning")
+            elif self.delete_model(record):
+                flash(f"{self.noun.capitalize()} {self.title_of(record)} was deleted.", "success")
+                return redirect(self.get_url(".index_view"))
+            else:
+                return redirect(request.full_path)
+        page = self.render(
+            self.delete_template,
+            record=record,
+            title=self.title_of(record),
+            refusing=refusing,
+            following=[use for use in uses if use.cascades],
+        )
+        return page, 409 if request.method == "POST" else 200
+
+    def uses_url(self, use: Use, record: Any) -> str | None:
+        """The list of what refers to the record, where one can be narrowed to it."""
+        for part in self.related:
+            if part.endpoint == use.table:
+                narrowed = {part.filter: self.key_of(record)}
+                return str(self.get_url(f"{part.endpoint}.index_view", **narrowed))
+        return None
+
+    def line_errors(self, _form: RecordForm) -> list[Any]:
+        """Fields with errors further down than the form's own; for the summary on top."""
+        return []
+
+    def delete_model(self, record: Any) -> bool:
+        """Delete and commit; False when somebody referred to it, or changed it, just now."""
+        try:
+            db.session.delete(record)
+            db.session.commit()
+        except (IntegrityError, StaleDataError):
+            db.session.rollback()
+            flash("Somebody used or changed it just now. Look again before deleting.", "warning")
+            return False
+        return True

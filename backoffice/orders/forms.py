@@ -1,0 +1,136 @@
+"""What staff may change of customers and orders."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm.attributes import flag_modified
+from wtforms import BooleanField, FieldList, Form, FormField, HiddenField, SelectField
+
+from backoffice.grid.forms import (
+    ExactField,
+    MomentField,
+    RecordForm,
+    ReferenceField,
+    WholeField,
+    long_text_field,
+    text_field,
+)
+from backoffice.models import Customer, Order, OrderLine, OrderStatus
+from backoffice.references import CUSTOMER, PRODUCT
+
+LINE_COLUMNS = ("product_id", "quantity", "unit_price", "discount")
+MOST_LINES = 1_000
+
+
+class CustomerForm(RecordForm):
+    """One customer."""
+
+    code = text_field("Code", Customer.code)
+    name = text_field("Name", Customer.name)
+    contact_name = text_field("Contact", Customer.contact_name)
+    email = text_field("Email", Customer.email)
+    phone = text_field("Phone", Customer.phone)
+    street = text_field("Street", Customer.street)
+    postal_code = text_field("Postal code", Customer.postal_code)
+    city = text_field("City", Customer.city)
+    region = text_field("Region", Customer.region)
+    country = text_field("Country", Customer.country)
+
+
+class LineForm(Form):
+    """One line of an order; a new line that was left blank is no line."""
+
+    id = HiddenField()
+    product = ReferenceField("Product", PRODUCT)
+    quantity = WholeField("Quantity", least=1, most=1_000_000)
+    unit_price = ExactField("Unit price", OrderLine.unit_price, render_kw={"data-price": ""})
+    discount = ExactField("Discount", OrderLine.discount, default=0)
+    remove = BooleanField("Remove")
+
+    @property
+    def is_blank(self) -> bool:
+        """A new line with nothing typed in it but the discount that it came with."""
+        typed = (self.product, self.quantity, self.unit_price)
+        return not self.id.data and not any((field.raw_data or [""])[0].strip() for field in typed)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        return self.remove.data or self.is_blank or super().validate(extra_validators)
+
+    def populate_obj(self, obj: OrderLine) -> None:
+        for field in (self.product, self.quantity, self.unit_price, self.discount):
+            field.populate_obj(obj, field.name)
+
+
+class OrderForm(RecordForm):
+    """One order with its lines."""
+
+    number = text_field("Number", Order.number)
+    customer = ReferenceField("Customer", CUSTOMER, required=False)
+    status = SelectField(
+        "Status",
+        choices=[(status.value, status.value.capitalize()) for status in OrderStatus],
+        default=OrderStatus.DRAFT.value,
+    )
+    placed_at = MomentField("Placed", required=True, default=lambda: datetime.now(UTC))
+    shipped_at = MomentField("Shipped")
+    note = long_text_field("Note")
+    ship_name = text_field("Ship to", Order.ship_name)
+    ship_street = text_field("Street", Order.ship_street)
+    ship_postal_code = text_field("Postal code", Order.ship_postal_code)
+    ship_city = text_field("City", Order.ship_city)
+    ship_region = text_field("Region", Order.ship_region)
+    ship_country = text_field("Country", Order.ship_country)
+    lines = FieldList(FormField(LineForm), "Lines", max_entries=MOST_LINES)
+
+    def process(self, formdata: Any = None, obj: Any = None, **data: Any) -> None:
+        """Also offer one blank line, so that a line can be added without a script."""
+        super().process(formdata, obj, **data)
+        if not formdata and not self.lines.entries:
+            self.lines.append_entry()
+        if formdata and "add_line" in formdata and len(self.lines) < MOST_LINES:
+            self.lines.append_entry()
+
+    def populate_obj(self, order: Order) -> None:
+        for field in self.shown:
+            if field is self.lines:
+                self._populate_lines(order)
+            elif field is self.status:
+                order.status = OrderStatus(field.data)
+            else:
+                field.populate_obj(order, field.name)
+
+    def _populate_lines(self, order: Order) -> None:
+        """Match lines by id; new ones get the next free number."""
+        known = {str(line.id): line for line in order.lines}
+        next_number = max((line.line_no for line in order.lines), default=0) + 1
+        changed = False
+        for form in (entry.form for entry in self.lines):
+            line = known.get(form.id.data or "")
+            if form.remove.data:
+                if line is not None:
+                    order.lines.remove(line)
+                    changed = True
+            elif line is not None:
+                changed |= _update(line, form)
+            elif not form.is_blank:
+                line = OrderLine(line_no=next_number)
+                form.populate_obj(line)
+                order.lines.append(line)
+                next_number += 1
+                changed = True
+        if changed:
+            # The lines belong to the order's version: two people in its lines are told as well.
+            order.updated_at = datetime.now(UTC)
+
+
+def _update(line: OrderLine, form: LineForm) -> bool:
+    before = [getattr(line, name) for name in LINE_COLUMNS]
+    form.populate_obj(line)
+    if before == [getattr(line, name) for name in LINE_COLUMNS]:
+        return False
+    for name in LINE_COLUMNS:
+        # All changed lines set the same columns, so they go in one UPDATE however many they are.
+        flag_modified(line, name)
+    return True

@@ -1,0 +1,121 @@
+"""Customers and orders on screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select
+
+from backoffice.grid.filters import Referred, Text, one_of
+from backoffice.grid.record import Related
+from backoffice.grid.view import GridView
+from backoffice.models import Customer, Order, OrderStatus
+from backoffice.orders import queries
+from backoffice.orders.forms import CustomerForm, LineForm, OrderForm
+from backoffice.references import CUSTOMER
+
+
+class CustomerView(GridView):
+    """Customers by name; found by code, name or contact."""
+
+    model = Customer
+    noun = "customer"
+    key_column = "code"
+    title_column = "name"
+    reference = CUSTOMER
+    statement = staticmethod(queries.customer_grid)
+    form = CustomerForm
+
+    column_list = ("code", "name", "contact_name", "city", "country", "updated_at")
+    column_labels = {"contact_name": "Contact", "updated_at": "Last change"}
+    column_searchable_list = ("code", "name", "contact_name")
+    column_sortable_list = ("code", "name")
+    column_default_sort = ("name", False)
+    phone_columns = ("code", "name", "country")
+    filters = (Text("country", "Country is", Customer.country),)
+    column_details_list = (
+        "code",
+        "name",
+        "contact_name",
+        "email",
+        "phone",
+        "street",
+        "postal_code",
+        "city",
+        "region",
+        "country",
+        "updated_at",
+    )
+    related = (
+        Related(
+            "Orders",
+            queries.orders_of_customer,
+            ("number", "status", "placed_at", "shipped_at"),
+            "orders",
+            filter="customer",
+        ),
+    )
+
+
+class OrderView(GridView):
+    """Orders, newest first; found by number or recipient."""
+
+    model = Order
+    noun = "order"
+    key_column = "number"
+    statement = staticmethod(queries.order_grid)
+    form = OrderForm
+    create_template = edit_template = "orders/edit.html"
+    details_template = "orders/details.html"
+
+    column_list = ("number", "customer", "status", "placed_at", "shipped_at", "ship_country")
+    column_labels = {
+        "placed_at": "Placed",
+        "shipped_at": "Shipped",
+        "ship_name": "Ship to",
+        "ship_street": "Street",
+        "ship_postal_code": "Postal code",
+        "ship_city": "City",
+        "ship_region": "Region",
+        "ship_country": "Country",
+        "updated_at": "Last change",
+    }
+    column_searchable_list = ("number", "ship_name")
+    column_sortable_list = ("number", "placed_at")
+    column_default_sort = ("placed_at", True)
+    filters = (
+        one_of("status", "Status", Order.status, OrderStatus),
+        Referred("customer", "Customer", Order.customer_id, CUSTOMER),
+    )
+    column_details_list = (
+        "number",
+        "customer",
+        "status",
+        "placed_at",
+        "shipped_at",
+        "note",
+        "ship_name",
+        "ship_street",
+        "ship_postal_code",
+        "ship_city",
+        "ship_region",
+        "ship_country",
+        "updated_at",
+    )
+
+    def record_statement(self, row_id: int) -> Select[Any]:
+        return queries.order_with_lines(row_id)
+
+    def line_errors(self, form: OrderForm) -> list[Any]:  # type: ignore[override]
+        """Errors of the lines, each with its line's number on screen."""
+        errors = []
+        for number, entry in enumerate(form.lines, start=1):
+            for field in entry.form:
+                if field.errors:
+                    field.line = number
+                    errors.append(field)
+        return errors
+
+    def blank_line(self) -> LineForm:
+        """The line that the script copies; ``__number__`` stands for its place."""
+        return LineForm(prefix="lines-__number__-")
