@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
-from typing import Any
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
 
-from flask import Flask, Response, abort, redirect, request, url_for
+from flask import Flask, abort, redirect, request, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
-from flask_security import Security, SQLAlchemyUserDatastore
+from flask_security import LoginForm, Security, SQLAlchemyUserDatastore, uia_email_mapper
 from flask_wtf import CSRFProtect
 
 from backoffice.database import db
 from backoffice.models import ROLES, User
 from backoffice.models.user import Role
-
-Rank = IntEnum("Rank", list(ROLES))
 
 
 class Action(StrEnum):
@@ -44,7 +43,9 @@ limiter = Limiter(get_remote_address)
 
 def may(user: Any, action: Action) -> bool:
     """Whether ``user``, signed in or not, may do ``action``."""
-    return bool(user.is_authenticated) and Rank[user.role] >= Rank[LEAST[action]]
+    if not user.is_authenticated:
+        return False
+    return ROLES.index(user.role) >= ROLES.index(LEAST[action])
 
 
 class Guarded:
@@ -53,7 +54,7 @@ class Guarded:
     ``needs`` names the action of each view method; a method that is not listed needs VIEW.
     """
 
-    needs: dict[str, Action] = {}
+    needs: ClassVar[dict[str, Action]] = {}
 
     def is_accessible(self) -> bool:
         return may(current_user, self.needs.get("", Action.VIEW))
@@ -74,10 +75,20 @@ class Guarded:
         return view(self, *args, **kwargs)
 
 
+class SignInForm(LoginForm):
+    """Email and password; a session ends with the browser, so nobody is remembered for a year."""
+
+    remember = None
+
+
 def init_app(app: Flask, redis_url: str | None) -> None:
-    """Sign-in by Flask-Security, CSRF on every write, limits on signing in."""
+    """Sign-in by Flask-Security, CSRF on every write, limits on signing in.
+
+    A form and a session are the only way in: what Flask-Security offers besides (JSON, tokens in
+    the address, a page that asks for the password again) is turned off.
+    """
     app.config.from_mapping(
-        SECURITY_PASSWORD_HASH="argon2",
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106
         # argon2 salts by itself; this second key guards the hashes if the table alone leaks.
         SECURITY_PASSWORD_SALT=app.config["SECRET_KEY"],
         SECURITY_PASSWORD_LENGTH_MIN=10,
@@ -88,14 +99,24 @@ def init_app(app: Flask, redis_url: str | None) -> None:
         SECURITY_POST_LOGOUT_VIEW="/login",
         SECURITY_LOGIN_USER_TEMPLATE="accounts/login.html",
         SECURITY_SEND_REGISTER_EMAIL=False,
-        SECURITY_DEFAULT_REMEMBER_ME=False,
+        SECURITY_FRESHNESS=timedelta(seconds=-1),
+        SECURITY_STATIC_FOLDER=None,
         RATELIMIT_STORAGE_URI=redis_url or "memory://",
         RATELIMIT_HEADERS_ENABLED=True,
     )
     csrf.init_app(app)
     limiter.init_app(app)
-    Security(app, SQLAlchemyUserDatastore(db, User, Role))
+    security = Security(app, SQLAlchemyUserDatastore(db, User, Role), login_form=SignInForm)
+    security.want_json(lambda _request: False)
+    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
+    app.before_request(refuse_json_sign_in)
     limit_sign_in(app)
+
+
+def refuse_json_sign_in() -> None:
+    """Of a JSON body the limits would not see the account."""
+    if request.endpoint == "security.login" and request.is_json:
+        abort(415)
 
 
 def limit_sign_in(app: Flask) -> None:
@@ -103,7 +124,7 @@ def limit_sign_in(app: Flask) -> None:
 
     An account alone is bounded far more loosely: a tight limit would let anybody lock it.
     """
-    view = app.view_functions["security.login"]
+    view: Any = app.view_functions["security.login"]
     for limit, key in (
         ("20/minute;200/hour", get_remote_address),
         ("5/minute;30/hour", lambda: f"{get_remote_address()}:{_account()}"),
@@ -114,4 +135,6 @@ def limit_sign_in(app: Flask) -> None:
 
 
 def _account() -> str:
-    return request.form.get("email", "").strip().casefold()[:255]
+    """The account meant, however it is spelled: as the sign-in form will look it up."""
+    typed = request.form.get("email", "")[:255]
+    return (uia_email_mapper(typed) or typed).casefold()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 from flask import Flask, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, MetaData, event, text
+from sqlalchemy import Connection, Engine, MetaData, Select, event, text
 from sqlalchemy.orm import DeclarativeBase
 
 # Every constraint has a name: migrations can drop it, and a form can say which rule was broken.
@@ -27,8 +28,12 @@ SQLITE_PRAGMAS = {
     "synchronous": "1",  # NORMAL: a power cut may lose the last commit, never consistency
     "foreign_keys": "1",  # off by default
     "cache_size": "-65536",  # KiB
-    "temp_store": "2",  # memory
+    "temp_store": "1",  # file: an import stages more there than memory should hold
 }
+
+
+Rows: TypeAlias = Select[*tuple[Any, ...]]
+"""A statement that selects labelled columns; it says what to read and is run by its caller."""
 
 
 class Base(DeclarativeBase):
@@ -57,9 +62,19 @@ def read_only(engine: Engine) -> Engine:
 
 
 def allow_long_work(connection: Connection) -> None:
-    """Lift the web's statement timeout until this transaction ends: imports, index builds."""
+    """Lift the web's limits until this transaction ends: imports, synthetic data."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
+        # Else each row's foreign keys are planned anew: a product took 50 µs and not 33.
+        connection.execute(text("SET LOCAL plan_cache_mode = auto"))
+
+
+def analyze(connection: Connection, tables: Iterable[str]) -> None:
+    """Tell the planner what ``tables`` hold now, after much was written or an index was built."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("PRAGMA analysis_limit = 1000"))  # rows looked at an index
+    for table in tables:
+        connection.execute(text(f"ANALYZE {table}"))
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

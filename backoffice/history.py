@@ -44,11 +44,21 @@ def author() -> Author:
         return Author("unknown", "command")
 
 
-def entries_of(table: str, row_id: int, limit: int) -> Select[tuple[HistoryEntry]]:
-    """The newest changes of one record, newest first."""
+def entries_of(record: Record, limit: int) -> Select[HistoryEntry]:
+    """The newest changes of one record, newest first, with the imports that wrote it.
+
+    An import has one entry for all its rows; it stamps them with the moment of that entry, so
+    the rows that it made or changed last are known by their own moments.
+    """
+    imported = HistoryEntry.row_id.is_(None) & HistoryEntry.at.in_(
+        (record.created_at, record.updated_at)
+    )
     return (
         select(HistoryEntry)
-        .where(HistoryEntry.table_name == table, HistoryEntry.row_id == row_id)
+        .where(
+            HistoryEntry.table_name == record.__tablename__,
+            (HistoryEntry.row_id == record.id) | imported,
+        )
         .order_by(HistoryEntry.id.desc())
         .limit(limit)
     )
@@ -61,21 +71,23 @@ def add_entry(
     table: str,
     label: str,
     changes: dict[str, Any],
-    row_id: int | None = None,
+    at: datetime,
 ) -> int:
-    """Write one entry in the session's transaction and return its id.
+    """Write the one entry of a bulk change or import, in its transaction; returns the id.
 
-    Bulk changes and imports call this once themselves: set-based SQL passes the listener by.
+    These call it themselves: set-based SQL passes the listener by.
+
+    :param at: The moment that the rows were stamped with, see ``entries_of``.
     """
     who = author()
-    entry_id = session.scalar(
+    entry_id: int | None = session.scalar(
         insert(HistoryEntry)
         .values(
             actor=who.actor,
             means=who.means,
             action=action,
             table_name=table,
-            row_id=row_id,
+            at=at,
             label=label,
             changes=changes,
         )

@@ -11,7 +11,8 @@ from typing import Any
 
 from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
 from markupsafe import Markup, escape
-from sqlalchemy.exc import OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -82,7 +83,9 @@ def secure(response: Response) -> Response:
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if current_app.config["SESSION_COOKIE_SECURE"]:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if response.mimetype == "text/html":
+    if request.endpoint == "static" and "v" in request.args:
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"  # see `asset`
+    elif response.mimetype == "text/html":
         headers["Cache-Control"] = "no-store"  # nobody reads it after signing out
     return response
 
@@ -90,7 +93,7 @@ def secure(response: Response) -> Response:
 def show_error(error: HTTPException) -> tuple[str, int] | BaseResponse:
     """The error as a page of ours; what the raiser said stands in place of the usual words."""
     if error.code is None or error.code < 400:
-        return error.get_response()  # type: ignore[return-value]
+        return error.get_response()
     title, says = SAYS.get(error.code, SAYS[400 if error.code < 500 else 500])
     if error.description and error.description != type(error).description:
         says = error.description
@@ -149,6 +152,14 @@ def show_moment(value: datetime | None) -> Markup:
     value = value.astimezone(UTC)
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         value.isoformat(), value.strftime("%Y-%m-%d %H:%M:%S"), value.strftime("%Y-%m-%d")
+    )
+
+
+def show_full_moment(value: datetime) -> Markup:
+    """A moment to the minute, for a page that has the room."""
+    value = value.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        value.isoformat(), value.strftime("%Y-%m-%d %H:%M")
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
+import click
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, Index, text
 
 from backoffice.database import Base, db
@@ -31,6 +34,12 @@ def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | 
     return False
 
 
+def say_applied(*, step: MigrationInfo, **_: Any) -> None:
+    """Print "0001 tables", or "0001 tables taken back"."""
+    name = Path(step.up_revision.module.__file__).stem.replace("_", " ")
+    click.echo(name if step.is_upgrade else f"{name} taken back")
+
+
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
@@ -41,6 +50,7 @@ def run(connection: Connection) -> None:
         compare_type=True,
         include_object=include_object,
         render_item=render_item,
+        on_version_apply=say_applied,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
+from backoffice.database import Rows
 from backoffice.models import Category, Product, Supplier
 
 
-def supplier_grid() -> Select[Any]:
+def supplier_grid() -> Rows:
     """One row a supplier, unordered: the grid adds order and limit."""
     return select(
         Supplier.id,
@@ -24,12 +23,12 @@ def supplier_grid() -> Select[Any]:
     )
 
 
-def category_grid() -> Select[Any]:
+def category_grid() -> Rows:
     """One row a category, unordered."""
     return select(Category.id, Category.name, Category.description, Category.updated_at)
 
 
-def product_grid() -> Select[Any]:
+def product_grid() -> Rows:
     """One row a product with its supplier's and category's names, unordered.
 
     The inner join is safe: every product has a supplier.
@@ -51,7 +50,7 @@ def product_grid() -> Select[Any]:
     )
 
 
-def product_with_references(product_id: int) -> Select[tuple[Product]]:
+def product_with_references(product_id: int) -> Select[Product]:
     """The product with its supplier and category, in one statement."""
     return (
         select(Product)
@@ -63,17 +62,17 @@ def product_with_references(product_id: int) -> Select[tuple[Product]]:
     )
 
 
-def products_of_supplier(supplier_id: int) -> Select[Any]:
+def products_of_supplier(supplier_id: int) -> Rows:
     """The supplier's products, newest change first."""
     return _short_products().where(Product.supplier_id == supplier_id)
 
 
-def products_of_category(category_id: int) -> Select[Any]:
+def products_of_category(category_id: int) -> Rows:
     """The category's products, newest change first."""
     return _short_products().where(Product.category_id == category_id)
 
 
-def _short_products() -> Select[Any]:
+def _short_products() -> Rows:
     return select(
         Product.id, Product.sku, Product.name, Product.price, Product.stock, Product.active
     ).order_by(Product.updated_at.desc(), Product.id.desc())

@@ -15,6 +15,7 @@ from backoffice.models import Category, Product, Supplier
 from backoffice.references import CATEGORY, PRODUCT, SUPPLIER
 
 SHORT_PRODUCT = ("sku", "name", "price", "stock", "active")
+LABELS = {"sku": "SKU", "contact_name": "Contact", "updated_at": "Last change"}
 
 
 class SupplierView(GridView):
@@ -29,7 +30,7 @@ class SupplierView(GridView):
     form = SupplierForm
 
     column_list = ("code", "name", "contact_name", "city", "country", "active", "updated_at")
-    column_labels = {"contact_name": "Contact", "updated_at": "Last change"}
+    column_labels = LABELS
     column_searchable_list = ("code", "name", "contact_name")
     column_sortable_list = ("code", "name")
     column_default_sort = ("name", False)
@@ -51,7 +52,12 @@ class SupplierView(GridView):
     )
     related = (
         Related(
-            "Products", queries.products_of_supplier, SHORT_PRODUCT, "products", filter="supplier"
+            "Products",
+            queries.products_of_supplier,
+            SHORT_PRODUCT,
+            "products",
+            filter="supplier",
+            labels=LABELS,
         ),
     )
 
@@ -67,7 +73,7 @@ class CategoryView(GridView):
     form = CategoryForm
 
     column_list = ("name", "description", "updated_at")
-    column_labels = {"updated_at": "Last change"}
+    column_labels = LABELS
     column_searchable_list = ("name", "description")
     column_sortable_list = ("name",)
     column_default_sort = ("name", False)
@@ -75,7 +81,12 @@ class CategoryView(GridView):
     column_details_list = ("name", "description", "updated_at")
     related = (
         Related(
-            "Products", queries.products_of_category, SHORT_PRODUCT, "products", filter="category"
+            "Products",
+            queries.products_of_category,
+            SHORT_PRODUCT,
+            "products",
+            filter="category",
+            labels=LABELS,
         ),
     )
 
@@ -92,7 +103,7 @@ class ProductView(GridView):
     form = ProductForm
 
     column_list = ("sku", "name", "supplier", "category", "price", "stock", "active", "updated_at")
-    column_labels = {"sku": "SKU", "updated_at": "Last change"}
+    column_labels = LABELS
     column_searchable_list = ("sku", "name")
     column_sortable_list = ("sku", "name", "price", "updated_at")
     column_default_sort = ("updated_at", True)

@@ -7,6 +7,8 @@ import flask_migrate
 
 from backoffice.cli import with_app
 from backoffice.config import ROOT
+from backoffice.database import db, read_only
+from backoffice.monitoring.health import current_revision
 
 
 @click.group("db")
@@ -19,7 +21,10 @@ def command() -> None:
 @with_app
 def upgrade(revision: str) -> None:
     """Run the migrations up to REVISION, by default all."""
+    before = _current()
     flask_migrate.upgrade(revision=revision)
+    if _current() == before:
+        click.echo(f"already at {before}")
 
 
 @command.command()
@@ -57,6 +62,11 @@ def check() -> None:
 def revision(message: str) -> None:
     """Write a migration with what the models have and the database lacks."""
     flask_migrate.revision(message=message, autogenerate=True, rev_id=_next_number())
+
+
+def _current() -> str | None:
+    with read_only(db.engine).connect() as connection:
+        return current_revision(connection)
 
 
 def _next_number() -> str:

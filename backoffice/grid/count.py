@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+
+from backoffice.database import Rows
 
 LIMIT = 10_000
 
@@ -22,7 +23,7 @@ class Count:
         return f"{self.number:,}" if self.exact else f"{self.number:,}+"
 
 
-def count_up_to(session: Session, statement: Select[Any], limit: int = LIMIT) -> Count:
+def count_up_to(session: Session, statement: Rows, limit: int = LIMIT) -> Count:
     """How many rows ``statement`` has; the database looks at ``limit + 1`` of them at most."""
     inner = statement.order_by(None).limit(limit + 1).subquery()
     number = session.scalar(select(func.count()).select_from(inner)) or 0

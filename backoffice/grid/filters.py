@@ -29,7 +29,8 @@ class Choice:
         if text not in self.choices:
             known = ", ".join(self.choices)
             raise ValueError(f"{self.label} cannot be {text[:40]!r}: use one of {known}")
-        return self.column == self.choices[text][1]
+        matches: ColumnElement[bool] = self.column == self.choices[text][1]
+        return matches
 
     def words(self, text: str) -> str:
         return self.choices[text][0]
@@ -40,7 +41,9 @@ def yes_no(name: str, label: str, column: InstrumentedAttribute[bool]) -> Choice
     return Choice(name, label, column, {"yes": ("Yes", True), "no": ("No", False)})
 
 
-def one_of(name: str, label: str, column: InstrumentedAttribute[Any], values: Iterable[Any]) -> Choice:
+def one_of(
+    name: str, label: str, column: InstrumentedAttribute[Any], values: Iterable[Any]
+) -> Choice:
     """A filter over an enumeration."""
     return Choice(name, label, column, {v.value: (v.value.capitalize(), v) for v in values})
 

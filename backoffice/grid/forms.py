@@ -8,8 +8,16 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy.orm import InstrumentedAttribute, Session
-from wtforms import BooleanField, Field, FieldList, Form, FormField, HiddenField, StringField
-from wtforms import TextAreaField
+from wtforms import (
+    BooleanField,
+    Field,
+    FieldList,
+    Form,
+    FormField,
+    HiddenField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import TextInput
 
@@ -53,7 +61,9 @@ class WholeField(StringField):
 
     figure = True
 
-    def __init__(self, label: str, *, least: int = 0, most: int = MOST_INTEGER, **options: Any) -> None:
+    def __init__(
+        self, label: str, *, least: int = 0, most: int = MOST_INTEGER, **options: Any
+    ) -> None:
         render = {"inputmode": "numeric", "class": "num", **options.pop("render_kw", {})}
         bounds = NumberRange(least, most, f"Must be from {least:,} to {most:,}.")
         super().__init__(label, [InputRequired(), bounds], render_kw=render, **options)
@@ -156,7 +166,9 @@ class ReferenceField(Field):
 
     widget = TextInput()
 
-    def __init__(self, label: str, reference: Reference, *, required: bool = True, **options: Any) -> None:
+    def __init__(
+        self, label: str, reference: Reference, *, required: bool = True, **options: Any
+    ) -> None:
         super().__init__(label, [InputRequired()] if required else [Optional()], **options)
         self.reference = reference
         self.chosen_id: int | None = None
@@ -225,7 +237,8 @@ def said(field: Field) -> str:
     if isinstance(field, FieldList):
         return "\n".join(said(entry) for entry in field)
     if isinstance(field, FormField):
-        return ", ".join(filter(None, (said(part) for part in field)))
+        parts = (part for part in field if part.data or not isinstance(part, BooleanField))
+        return ", ".join(filter(None, (said(part) for part in parts)))
     if isinstance(field, BooleanField):
         return "yes" if field.data else "no"
     if isinstance(field, HiddenField):

@@ -11,9 +11,10 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from backoffice.database import Rows
 from backoffice.models.columns import Exact, UtcDateTime
 
 MOST_INTEGER = 2**63 - 1
@@ -65,9 +66,7 @@ class Page:
     after: str | None
 
 
-def fetch(
-    session: Session, statement: Select[Any], sort: Sort, position: Position, size: int
-) -> Page:
+def fetch(session: Session, statement: Rows, sort: Sort, position: Position, size: int) -> Page:
     """Run ``statement`` for ``size`` rows after or before ``position``.
 
     The database reads ``size + 1`` rows at any depth, given an index on the sort's columns.
@@ -93,21 +92,18 @@ def fetch(
     rows = rows[:size]
     if position.backward:
         rows = rows[::-1]
+        has_before, has_after = more, position.values is not None
+    else:
+        has_before, has_after = position.values is not None, more
     return Page(
         rows=rows,
-        before=_cursor_of(rows, 0, sort) if _has_before(position, more=more) else None,
-        after=_cursor_of(rows, -1, sort) if more or position.backward and position.values else None,
+        before=_cursor_of(rows[0], sort) if rows and has_before else None,
+        after=_cursor_of(rows[-1], sort) if rows and has_after else None,
     )
 
 
-def _has_before(position: Position, *, more: bool) -> bool:
-    return more if position.backward else position.values is not None
-
-
-def _cursor_of(rows: Sequence[Any], index: int, sort: Sort) -> str | None:
-    if not rows:
-        return None
-    return encode(sort, tuple(rows[index][-len(sort.columns) :]))
+def _cursor_of(row: Any, sort: Sort) -> str:
+    return encode(sort, tuple(row[-len(sort.columns) :]))
 
 
 def encode(sort: Sort, values: tuple[Any, ...]) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
 from typing import Any, ClassVar
 
 from flask import abort, flash, redirect, request
 from flask_admin import expose
 from flask_login import current_user
 from markupsafe import Markup
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -18,12 +20,12 @@ from werkzeug.exceptions import NotFound
 
 from backoffice import history
 from backoffice.access import Action, Guarded, may
-from backoffice.database import Base, db
+from backoffice.database import Base, Rows, db
 from backoffice.grid import render
 from backoffice.grid.count import Count, count_up_to
 from backoffice.grid.forms import RecordForm, said
 from backoffice.grid.rules import broken_rule
-from backoffice.shell import show_value
+from backoffice.shell import show_full_moment, show_value
 
 MOST_KEY = 2**63 - 1
 HISTORY_SHOWN = 20
@@ -41,10 +43,11 @@ class Related:
     """
 
     title: str
-    statement: Callable[[int], Select[Any]]
+    statement: Callable[[int], Rows]
     columns: tuple[str, ...]
     endpoint: str = ""
     filter: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = RELATED_SHOWN
 
 
@@ -58,7 +61,7 @@ class Use:
 
     @property
     def words(self) -> str:
-        """"12 order lines" without its number."""
+        """What they are called, in the number that ``count`` has."""
         words = self.table.replace("_", " ")
         return words.removesuffix("s") if self.count.number == 1 else words
 
@@ -105,7 +108,7 @@ class RecordPages(Guarded):
     _edit_form_class: Any
     column_details_list: Any
 
-    def record_statement(self, row_id: int) -> Select[Any]:
+    def record_statement(self, row_id: int) -> Select[*tuple[Any, ...]]:
         """The record with all that its pages show of other tables, loaded eagerly."""
         return select(self.model).where(self.model.id == row_id)
 
@@ -134,6 +137,10 @@ class RecordPages(Guarded):
 
     def shown(self, value: Any) -> Markup:
         """A value of the details page; a related record is a link to it."""
+        if isinstance(value, datetime):
+            return show_full_moment(value)
+        if isinstance(value, Enum):
+            return Markup(render.badge(value))
         table = getattr(value, "__tablename__", None)
         if table is None:
             return show_value(value)
@@ -157,13 +164,13 @@ class RecordPages(Guarded):
         """Label and value of what the details page shows, in order."""
         labels = self.column_labels  # type: ignore[attr-defined]
         return [
-            (labels.get(name) or name.replace("_", " ").capitalize(), getattr(record, name))
+            (render.label_of(name, labels), getattr(record, name))
             for name in self.column_details_list
         ]
 
     def related_table(self, part: Related, rows: list[Any]) -> Markup:
         """The rows as a table in the look of a list."""
-        columns = render.columns_of(part.statement(0), part.columns, {}, part.columns)
+        columns = render.columns_of(part.statement(0), part.columns, part.labels, part.columns)
         address = self.get_url(f"{part.endpoint}.details_view", id="")
         return render.table(columns, rows[: part.limit], address)
 
@@ -174,8 +181,7 @@ class RecordPages(Guarded):
         return list(db.session.execute(statement).all())
 
     def _entries(self, record: Any) -> list[Any]:
-        table = record.__tablename__
-        return list(db.session.scalars(history.entries_of(table, record.id, HISTORY_SHOWN)))
+        return list(db.session.scalars(history.entries_of(record, HISTORY_SHOWN)))
 
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> Any:

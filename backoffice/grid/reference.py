@@ -6,8 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, select, union
+from sqlalchemy import select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from backoffice.database import Rows
 
 MOST_SUGGESTIONS = 10
 LAST_CHARACTER = "\U0010ffff"
@@ -31,11 +33,11 @@ class Reference:
     noun: str
     extra: tuple[InstrumentedAttribute[Any], ...] = field(default=())
 
-    def by_keys(self, keys: Collection[str]) -> Select[Any]:
+    def by_keys(self, keys: Collection[str]) -> Rows:
         """``(id, key, label)`` of the rows with these keys."""
         return select(self.model.id, self.key, self.label).where(self.key.in_(sorted(keys)))
 
-    def suggestions(self, text: str) -> Select[Any]:
+    def suggestions(self, text: str) -> Rows:
         """Rows whose key or label begins with ``text``, ``MOST_SUGGESTIONS`` at most.
 
         Each way of writing it is a range of an index of its own, read for a few rows only, so
@@ -49,7 +51,7 @@ class Reference:
         found = union(*(select(part.subquery()) for part in ranges)).subquery()
         return select(found).order_by(found.c.label, found.c.key).limit(MOST_SUGGESTIONS)
 
-    def _begins(self, column: InstrumentedAttribute[str], start: str) -> Select[Any]:
+    def _begins(self, column: InstrumentedAttribute[str], start: str) -> Rows:
         return (
             select(self.key.label("key"), self.label.label("label"), *self.extra)
             .where(column >= start, column < start + LAST_CHARACTER)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from markupsafe import Markup, escape
-from sqlalchemy import Boolean, Enum, Integer, Select
+from sqlalchemy import Boolean, Enum, Integer
 from sqlalchemy.types import TypeEngine
 
+from backoffice.database import Rows
 from backoffice.models.columns import Exact, UtcDateTime
 from backoffice.shell import show_price
 
@@ -46,8 +47,13 @@ class Column:
         return "num" in self.css
 
 
+def label_of(name: str, labels: Mapping[str, str]) -> str:
+    """What people call a column."""
+    return labels.get(name) or name.replace("_", " ").capitalize()
+
+
 def columns_of(
-    statement: Select[Any], names: Iterable[str], labels: dict[str, str], main: Iterable[str]
+    statement: Rows, names: Iterable[str], labels: Mapping[str, str], main: Iterable[str]
 ) -> tuple[Column, ...]:
     """The columns of ``statement`` called ``names``, shown as their types deserve."""
     selected = statement.selected_columns
@@ -55,9 +61,16 @@ def columns_of(
     columns = []
     for i, name in enumerate(names):
         css, show = _look(selected[name].type)
-        label = labels.get(name) or name.replace("_", " ").capitalize()
         classes = [css, "first" if i == 0 else "", "" if name in main else "minor"]
-        columns.append(Column(name, label, " ".join(filter(None, classes)), show, name not in main))
+        columns.append(
+            Column(
+                name,
+                label_of(name, labels),
+                " ".join(filter(None, classes)),
+                show,
+                name not in main,
+            )
+        )
     return tuple(columns)
 
 
@@ -77,7 +90,7 @@ def body(columns: tuple[Column, ...], rows: Iterable[Any], address: str) -> Mark
         )
         parts.extend(f"{cell}{show(values[name])}</td>" for name, cell, show in rest)
         parts.append("</tr>\n")
-    return Markup("".join(parts))  # noqa: S704 - every value went through a `show` that escapes
+    return Markup("".join(parts))
 
 
 def table(columns: tuple[Column, ...], rows: Iterable[Any], address: str) -> Markup:
@@ -88,9 +101,9 @@ def table(columns: tuple[Column, ...], rows: Iterable[Any], address: str) -> Mar
         )
         for column in columns
     )
-    return Markup('<table class="table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>').format(
-        heads, body(columns, rows, address)
-    )
+    return Markup(
+        '<table class="table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+    ).format(heads, body(columns, rows, address))
 
 
 def _look(kind: TypeEngine[Any]) -> tuple[str, Callable[[Any], str]]:
@@ -102,7 +115,7 @@ def _look(kind: TypeEngine[Any]) -> tuple[str, Callable[[Any], str]]:
     if isinstance(kind, Boolean):
         return "", _yes_no
     if isinstance(kind, Enum):
-        return "", _badge
+        return "", badge
     if isinstance(kind, Integer):
         return "num", _whole
     return "clip", _text
@@ -121,10 +134,11 @@ def _whole(value: int | None) -> str:
 
 
 def _yes_no(value: bool) -> str:
-    return '<span class="badge good">Yes</span>' if value else '<span class="badge">No</span>'
+    return "Yes" if value else '<span class="badge warn">No</span>'
 
 
-def _badge(value: Any) -> str:
+def badge(value: Any) -> str:
+    """A status as a word in a hue."""
     return f'<span class="badge {BADGES.get(value.value, "")}">{escape(value.value)}</span>'
 
 

@@ -42,7 +42,7 @@ def broken_rule(error: IntegrityError) -> Broken | None:
 def _told(constraint: Constraint | None) -> Broken | None:
     if constraint is None or "says" not in constraint.info:
         return None
-    table = constraint.table.name  # type: ignore[attr-defined]
+    table = constraint.table.name
     return Broken(table, constraint.info["field"], constraint.info["says"])
 
 

@@ -21,6 +21,4 @@ def matches(
     columns: Sequence[InstrumentedAttribute[Any]], terms: Sequence[str]
 ) -> list[ColumnElement[bool]]:
     """One condition a term: any of ``columns`` contains it, in capitals or not."""
-    return [
-        or_(*(column.icontains(term, autoescape=True) for column in columns)) for term in terms
-    ]
+    return [or_(*(column.icontains(term, autoescape=True) for column in columns)) for term in terms]

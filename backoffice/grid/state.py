@@ -15,6 +15,7 @@ from backoffice.grid.keyset import CursorError, Position, Sort, decode
 PAGE_SIZES = (25, 50, 100, 200)
 DEFAULT_PAGE_SIZE = 50
 END = "end"
+FIRST = Position()
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class ListState:
     search: str = ""
     filters: dict[str, str] = field(default_factory=dict)
     conditions: tuple[ColumnElement[bool], ...] = ()
-    position: Position = Position()
+    position: Position = FIRST
     page_size: int = DEFAULT_PAGE_SIZE
     complaints: tuple[str, ...] = ()
 
     def url(self, **cursor: str) -> str:
-        """This list, on the page that ``after`` or ``before`` names, by default the first."""
-        return url_for(f"{self.endpoint}.index_view", **self.arguments(), **cursor)
+        """The list's address, on the page that ``after`` or ``before`` names; else on the first."""
+        return url_for(f"{self.endpoint}.index_view", **{**self.arguments(), **cursor})
 
     def arguments(self) -> dict[str, Any]:
         """What the address says beside the page."""
@@ -114,9 +115,7 @@ def _read_sort(
     return sorts[name].turned(arguments.get("desc") == "1")
 
 
-def _read_position(
-    arguments: MultiDict[str, str], sort: Sort, complaints: list[str]
-) -> Position:
+def _read_position(arguments: MultiDict[str, str], sort: Sort, complaints: list[str]) -> Position:
     for name in ("after", "before"):
         cursor = arguments.get(name)
         if cursor:

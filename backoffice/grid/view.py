@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from flask import flash, jsonify, request
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
-from sqlalchemy import Select, UniqueConstraint, select
+from sqlalchemy import UniqueConstraint, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from backoffice.database import db
+from backoffice.database import Rows, db
 from backoffice.grid import count, keyset, render, search
 from backoffice.grid.filters import Filter
 from backoffice.grid.keyset import Page, Sort
@@ -57,7 +57,7 @@ class GridView(RecordPages, ModelView):
     """
 
     list_template = "grid/list.html"
-    statement: ClassVar[Callable[[], Select[Any]]]
+    statement: ClassVar[Callable[[], Rows]]
     filters: ClassVar[tuple[Filter, ...]] = ()
     reference: ClassVar[Reference | None] = None
     phone_columns: ClassVar[tuple[str, ...]] = ()
@@ -103,9 +103,7 @@ class GridView(RecordPages, ModelView):
             state=state,
             columns=self.columns,
             sorts=self.sorts,
-            body=render.body(
-                self.columns, listing.page.rows, self.get_url(".details_view", id="")
-            ),
+            body=render.body(self.columns, listing.page.rows, self.get_url(".details_view", id="")),
             filters=self.filters,
             page_sizes=PAGE_SIZES,
         )
@@ -132,7 +130,9 @@ class GridView(RecordPages, ModelView):
     @property
     def search_hint(self) -> str:
         """What the search box says that it looks through."""
-        names = [self.column_labels.get(n) or n.replace("_", " ") for n in self.column_searchable_list]
+        names = [
+            self.column_labels.get(n) or n.replace("_", " ") for n in self.column_searchable_list
+        ]
         return ", ".join(names).capitalize() if names[0].islower() else ", ".join(names)
 
     def searchable(self) -> Sequence[InstrumentedAttribute[str]]:

@@ -17,13 +17,13 @@ ROLES = ("viewer", "editor", "manager", "admin")
 
 
 @dataclass
-class Role(RoleMixin):  # type: ignore[misc]
+class Role(RoleMixin):
     """A role as Flask-Security wants to see it; stored as a word in the user's row."""
 
     name: str
 
 
-class User(Record, UserMixin, Base):  # type: ignore[misc]
+class User(Record, UserMixin, Base):
     """One member of staff."""
 
     __tablename__ = "users"
@@ -40,6 +40,6 @@ class User(Record, UserMixin, Base):  # type: ignore[misc]
     fs_uniquifier: Mapped[str] = mapped_column(String(64))
 
     @property
-    def roles(self) -> list[Role]:
+    def roles(self) -> list[RoleMixin]:  # type: ignore[override]
         """The user's one role: one column, so a page reads its user by one statement."""
         return [Role(self.role)]

@@ -1,4 +1,5 @@
-from flask import Flask
+"""Is the back office well: answers for machines."""
 
+from backoffice.monitoring.views import init_app
 
-def init_app(app: Flask) -> None: ...
+__all__ = ["init_app"]

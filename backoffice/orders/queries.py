@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload, selectinload
 
+from backoffice.database import Rows
 from backoffice.models import Customer, Order, OrderLine, Product
 
 
-def customer_grid() -> Select[Any]:
+def customer_grid() -> Rows:
     """One row a customer, unordered: the grid adds order and limit."""
     return select(
         Customer.id,
@@ -23,7 +22,7 @@ def customer_grid() -> Select[Any]:
     )
 
 
-def order_grid() -> Select[Any]:
+def order_grid() -> Rows:
     """One row an order with its customer's name, unordered. A guest's order has no customer."""
     return select(
         Order.id,
@@ -36,7 +35,7 @@ def order_grid() -> Select[Any]:
     ).outerjoin(Order.customer)
 
 
-def order_with_lines(order_id: int) -> Select[tuple[Order]]:
+def order_with_lines(order_id: int) -> Select[Order]:
     """The order with its customer, lines and their products: two statements for any number."""
     return (
         select(Order)
@@ -50,7 +49,7 @@ def order_with_lines(order_id: int) -> Select[tuple[Order]]:
     )
 
 
-def orders_of_customer(customer_id: int) -> Select[Any]:
+def orders_of_customer(customer_id: int) -> Rows:
     """The customer's orders, newest first."""
     return (
         select(Order.id, Order.number, Order.status, Order.placed_at, Order.shipped_at)

@@ -53,6 +53,7 @@ class CustomerView(GridView):
             ("number", "status", "placed_at", "shipped_at"),
             "orders",
             filter="customer",
+            labels={"placed_at": "Placed", "shipped_at": "Shipped"},
         ),
     )
 
@@ -106,7 +107,7 @@ class OrderView(GridView):
     def record_statement(self, row_id: int) -> Select[Any]:
         return queries.order_with_lines(row_id)
 
-    def line_errors(self, form: OrderForm) -> list[Any]:  # type: ignore[override]
+    def line_errors(self, form: OrderForm) -> list[Any]:
         """Errors of the lines, each with its line's number on screen."""
         errors = []
         for number, entry in enumerate(form.lines, start=1):

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from backoffice.models.columns import Exact, UtcDateTime, utc_now
+from backoffice.models.columns import Exact, UtcDateTime, plain_order, utc_now
 
 revision = "0001"
 down_revision = None
@@ -18,7 +18,7 @@ STATUSES = ("draft", "placed", "paid", "shipped", "delivered", "cancelled")
 def upgrade() -> None:
     op.create_table(
         "categories",
-        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("name", plain_order(200), nullable=False),
         long_text("description"),
         *record("categories"),
         filled("categories", "name"),
@@ -26,8 +26,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "customers",
-        sa.Column("code", sa.String(64), nullable=False),
-        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("code", plain_order(64), nullable=False),
+        sa.Column("name", plain_order(200), nullable=False),
         *short_texts("contact_name", "email", "phone"),
         *short_texts("street", "city", "region", "postal_code", "country"),
         *record("customers"),
@@ -51,8 +51,8 @@ def upgrade() -> None:
     op.create_index("ix_history_table_name_row_id_id", "history", ["table_name", "row_id", "id"])
     op.create_table(
         "suppliers",
-        sa.Column("code", sa.String(64), nullable=False),
-        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("code", plain_order(64), nullable=False),
+        sa.Column("name", plain_order(200), nullable=False),
         *short_texts("contact_name", "email", "phone"),
         *short_texts("street", "city", "region", "postal_code", "country"),
         active(),
@@ -76,7 +76,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "orders",
-        sa.Column("number", sa.String(64), nullable=False),
+        sa.Column("number", plain_order(64), nullable=False),
         sa.Column("customer_id", KEY),
         sa.Column("status", sa.String(16), server_default="draft", nullable=False),
         sa.Column("placed_at", UtcDateTime(), nullable=False),
@@ -95,8 +95,8 @@ def upgrade() -> None:
         "products",
         sa.Column("supplier_id", KEY, nullable=False),
         sa.Column("category_id", KEY),
-        sa.Column("sku", sa.String(64), nullable=False),
-        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("sku", plain_order(64), nullable=False),
+        sa.Column("name", plain_order(200), nullable=False),
         long_text("description"),
         sa.Column("price", Exact(13), nullable=False),
         sa.Column("stock", sa.Integer(), server_default="0", nullable=False),

@@ -1,0 +1,30 @@
+"""./manage.py cache: what is remembered to save work."""
+
+from __future__ import annotations
+
+import click
+import redis
+from flask import current_app
+
+from backoffice import cache
+from backoffice.cli import fail, with_app
+
+
+@click.group("cache")
+def command() -> None:
+    """Forget cached figures."""
+
+
+@command.command()
+@with_app
+def clear() -> None:
+    """Forget everything that is cached."""
+    if not current_app.config.get("CACHE_REDIS_URL"):
+        # The cache of this process is empty; those of the web processes are out of reach.
+        click.echo("nothing to clear: without REDIS_URL each web process keeps its own cache")
+        return
+    try:
+        cache.clear()
+    except redis.RedisError as error:
+        fail(f"Redis does not answer: {error}")
+    click.echo("cleared")

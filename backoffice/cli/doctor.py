@@ -1,0 +1,74 @@
+"""./manage.py doctor: is everything as it should be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+import redis
+from flask import current_app
+from sqlalchemy import Connection
+
+from backoffice.cli import with_app
+from backoffice.database import db, read_only
+from backoffice.indexes.plan import State, compare
+from backoffice.monitoring.health import CHECKS, Finding, check_migrated
+
+
+@click.command("doctor")
+@with_app
+def command() -> None:
+    """Check the settings and the database.
+
+    Prints one line a check, and for each finding what to do. Exits 1 on any finding.
+    """
+    found = False
+    for check, findings in _checks():
+        click.echo(f"{'bad' if findings else 'ok':3}  {check}")
+        for finding in findings:
+            click.echo(f"     {finding.problem}\n     -> {finding.remedy}")
+            found = True
+    sys.exit(1 if found else 0)
+
+
+def _checks() -> Iterator[tuple[str, list[Finding]]]:
+    yield "secret key", list(_check_secret(current_app.config["SECRET_KEY"]))
+    yield "cache", list(_check_cache(current_app.config.get("CACHE_REDIS_URL")))
+    # A database that does not answer ends the command: main() says so and exits 1.
+    with read_only(db.engine).connect() as connection:
+        migrated = list(check_migrated(connection))
+        yield f"migrations of {db.engine.dialect.name}", migrated
+        if migrated:
+            return  # what follows would only say the same in many lines
+        for name, check in CHECKS.items():
+            yield name, list(check(connection))
+        yield "indexes", list(_check_indexes(connection))
+
+
+def _check_secret(key: str) -> Iterator[Finding]:
+    if len(set(key)) < 8:
+        yield Finding(
+            "SECRET_KEY repeats a few characters: sessions can be forged",
+            "set it to the output of: openssl rand -hex 32",
+        )
+
+
+def _check_cache(redis_url: str | None) -> Iterator[Finding]:
+    if redis_url:
+        try:
+            redis.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1).ping()
+        except redis.RedisError as error:
+            yield Finding(f"Redis does not answer: {error}", "start it, or correct REDIS_URL")
+
+
+def _check_indexes(connection: Connection) -> Iterator[Finding]:
+    remedies = {
+        State.MISSING: "run `manage.py indexes build`",
+        State.INVALID: "run `manage.py indexes build`",
+        State.DIFFERENT: "drop it and run `manage.py indexes build`",
+        State.UNDECLARED: "declare it in the model, or drop it: every write pays for it",
+    }
+    for index in compare(connection):
+        if index.state in remedies:
+            yield Finding(f"{index.name} is {index.state}", remedies[index.state])

@@ -1,0 +1,200 @@
+"""./manage.py import: load CSV files."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from backoffice.cli import with_app
+from backoffice.database import db
+from backoffice.imports.kinds import KINDS, Kind
+from backoffice.imports.mapping import Mapping, MappingError, load_mapping
+from backoffice.imports.read import FileRefused, open_source
+from backoffice.imports.run import Choices, Report, run_import
+
+SHOWN = ("kind", "file", "run", "rows", "inserted", "updated", "unchanged", "rejected", "seconds")
+"""What --json prints, in this order."""
+
+HELP = """Insert the new rows of FILE, update those that differ, leave the rest alone.
+
+    FILE is a CSV file, or - for standard input; its first line names the columns. A row is known by
+    {key}; columns of the same name as ours need no --map. A blank cell, like a column that is not
+    there, leaves what is stored. Blanks at the edges of a cell are dropped.
+
+    \b
+    Columns: {columns}
+    A new {noun} needs: {needed}
+
+    All or nothing: one refused row refuses the file, unless --on-error skip. Every refused cell is
+    named by line and column. Exits 0 when every row was taken, 1 when any was refused (also with
+    --on-error skip), 2 on wrong usage.
+    """
+
+
+@click.group("import")
+def command() -> None:
+    """Load CSV files."""
+
+
+def _encoding(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    try:
+        if codecs.lookup(value)._is_text_encoding:  # noqa: SLF001
+            return value
+    except LookupError:
+        pass
+    raise click.BadParameter(f"{value!r} is no encoding: use utf-8, cp1252, latin-1 or utf-16")
+
+
+def _delimiter(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    value = {"tab": "\t", "\\t": "\t"}.get(value or "", value)
+    if value is not None and (len(value) != 1 or value in '"\r\n\0'):
+        raise click.BadParameter(f"{value!r} is no delimiter: use one character, or tab")
+    return value
+
+
+OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True)),
+    click.option("--dry-run", is_flag=True, help="Check and count; write nothing."),
+    click.option("--map", "pairs", multiple=True, metavar='"THEIRS=OURS"', help="Map one column."),
+    click.option(
+        "--mapping",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A TOML file with [columns], [values.FIELD] and [constants].",
+    ),
+    click.option("--create-missing", is_flag=True, help="Make unknown references by their key."),
+    click.option("--encoding", default="utf-8-sig", callback=_encoding, help="Default: UTF-8."),
+    click.option("--delimiter", callback=_delimiter, help="Default: told by the header."),
+    click.option(
+        "--on-error",
+        type=click.Choice(["stop", "skip"]),
+        default="stop",
+        help="With skip, import the good rows. Default: stop, import nothing.",
+    ),
+    click.option(
+        "--rejects",
+        type=click.Path(dir_okay=False, writable=True, path_type=Path),
+        help="Write the refused rows there, with line and reason.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object."),
+)
+
+
+def _add_command(kind: Kind) -> None:
+    @with_app
+    def run(
+        *,
+        file: str,
+        pairs: tuple[str, ...],
+        mapping: Path | None,
+        encoding: str,
+        delimiter: str | None,
+        dry_run: bool,
+        create_missing: bool,
+        on_error: str,
+        rejects: Path | None,
+        as_json: bool,
+    ) -> None:
+        if rejects is not None and rejects.exists() and file != "-" and rejects.samefile(file):
+            raise click.UsageError("--rejects names FILE itself, which would be overwritten")
+        if rejects is not None and not rejects.parent.is_dir():
+            raise click.UsageError(f"--rejects {rejects}: there is no folder {rejects.parent}")
+        known = _mapping(kind, mapping, pairs)
+        name = "standard input" if file == "-" else Path(file).name
+        with _on_disk(file) as path, _watching(path) as watch:
+            choices = Choices(
+                dry_run=dry_run,
+                create_missing=create_missing,
+                skip_refused=on_error == "skip",
+                rejects_file=rejects,
+                watch=watch,
+            )
+            try:
+                source = open_source(path, name=name, encoding=encoding, delimiter=delimiter)
+                report = run_import(db.session(), kind, source, known, choices)
+                db.session.commit()
+            except FileRefused as refusal:
+                db.session.rollback()
+                click.echo(f"Error: {name} {refusal}", err=True)
+                report = Report(kind=kind.name, file=name)
+                _finish(report, choices, as_json=as_json, refused=True)
+        _finish(report, choices, as_json=as_json, refused=bool(report.rejected))
+
+    fields = kind.fields.values()
+    run.__doc__ = HELP.format(
+        key=" and ".join(kind.key),
+        columns=", ".join(kind.fields),
+        noun=kind.noun,
+        needed=", ".join(f.name for f in fields if f.needed and f.name != "line_no"),
+    )
+    decorated: Callable[..., Any] = run
+    for option in reversed(OPTIONS):
+        decorated = option(decorated)
+    command.command(kind.name, short_help=f"Load {kind.name}.")(decorated)
+
+
+def _mapping(kind: Kind, file: Path | None, pairs: tuple[str, ...]) -> Mapping:
+    try:
+        return load_mapping(kind, file, pairs)
+    except MappingError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def _on_disk(file: str) -> Iterator[Path]:
+    """The file itself; standard input is copied first, because rejects are read a second time."""
+    if file != "-":
+        yield Path(file)
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "input.csv"
+        with copy.open("wb") as target:
+            shutil.copyfileobj(sys.stdin.buffer, target)
+        yield copy
+
+
+@contextmanager
+def _watching(path: Path) -> Iterator[Callable[[BinaryIO], BinaryIO] | None]:
+    """A progress bar on a terminal; nothing in a pipe."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    size = path.stat().st_size
+    with Progress(console=console, transient=True) as bar:
+        yield lambda file: bar.wrap_file(file, total=size, description="Reading")
+
+
+def _finish(report: Report, choices: Choices, *, as_json: bool, refused: bool) -> None:
+    """Print the report and exit."""
+    if report.ignored:
+        names = ", ".join(map(repr, report.ignored))
+        click.echo(f"{report.file}: columns not used: {names}", err=True)
+    for reject in report.rejects:
+        click.echo(f"{report.file} {reject}", err=True)
+    if len({reject.line for reject in report.rejects}) < report.rejected:
+        click.echo(f"and more: {report.rejected:,} rows in all, see --rejects", err=True)
+    for table, count in report.created.items():
+        click.echo(f"{report.file}: {count:,} {table} created, named like their key", err=True)
+    if as_json:
+        click.echo(json.dumps({name: getattr(report, name) for name in SHOWN}))
+    elif report.rows or not refused:
+        counts = ", ".join(f"{getattr(report, n):,} {n}" for n in SHOWN[4:8])
+        nothing_done = refused and not choices.skip_refused
+        said = "nothing imported" if nothing_done else "dry run" if choices.dry_run else "done"
+        click.echo(f"{report.file}: {said}, {report.rows:,} rows: {counts}, {report.seconds:.1f} s")
+    sys.exit(1 if refused else 0)
+
+
+for _kind in KINDS.values():
+    _add_command(_kind)

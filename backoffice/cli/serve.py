@@ -1,0 +1,89 @@
+"""./manage.py serve: the production server."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import click
+from gunicorn.app.base import BaseApplication
+
+from backoffice import create_app
+from backoffice.cli import fail
+from backoffice.config import Settings
+
+THREADS = 8
+"""Requests that one process serves at once; they mostly wait for the database."""
+
+
+class Server(BaseApplication):
+    """gunicorn with our settings, and none from files or its own environment variables.
+
+    Each worker makes the application for itself: no connection is shared across a fork.
+    """
+
+    def __init__(self, host: str, port: int, workers: int) -> None:
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.workers = workers
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = {
+            "bind": self.address,
+            "workers": self.workers,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "preload_app": False,
+            "graceful_timeout": 30,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return create_app()
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Its port."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help=f"Processes, each with {THREADS} threads.  [default: 2 with REDIS_URL, else 1]",
+)
+def command(host: str, port: int, workers: int | None) -> None:
+    """Run the production server.
+
+    Ends on Ctrl-C or SIGTERM when the requests under way are answered.
+    """
+    shared = Settings.from_environ().redis_url is not None
+    workers = workers or (2 if shared else 1)
+    if workers > 1 and not shared:
+        fail(
+            "more than one worker needs REDIS_URL: without it each process has a cache of its own "
+            "and counts failed sign-ins for itself"
+        )
+    refuse_if_taken(host, port)
+    serve(host, port, workers)
+
+
+def serve(host: str, port: int, workers: int = 1) -> None:
+    """Listen and say where; returns never, exits 0 on Ctrl-C or SIGTERM."""
+    server = Server(host, port, workers)
+    click.echo(f"http://{server.address}")
+    server.run()
+
+
+def refuse_if_taken(host: str, port: int) -> None:
+    """Exit 1 when nothing can listen there: gunicorn would try for five seconds."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        fail(f"cannot listen at {host} port {port} ({error.strerror}): choose another --port")

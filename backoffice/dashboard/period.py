@@ -1,0 +1,152 @@
+"""The days that the dashboard tells about: chosen in the URL, in UTC, both ends included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+
+PERIODS = {
+    "today": "Today",
+    "7d": "7 days",
+    "30d": "30 days",
+    "90d": "90 days",
+    "year": "This year",
+}
+DEFAULT = "30d"
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+"""What custom dates may name: bounds the chart, and the arithmetic stays inside the calendar."""
+
+ONE_DAY = timedelta(days=1)
+
+
+class PeriodError(ValueError):
+    """The URL names no period; the message says what would."""
+
+
+class Grain(StrEnum):
+    """What one bar of a chart stands for."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+    def first_day(self, day: date) -> date:
+        """The first day of the day, month or year in which ``day`` lies."""
+        if self is Grain.DAY:
+            return day
+        return day.replace(day=1) if self is Grain.MONTH else day.replace(month=1, day=1)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Whole days, ``first`` and ``last`` included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def start(self) -> datetime:
+        return datetime.combine(self.first, time(), UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after the last day."""
+        return datetime.combine(self.last + ONE_DAY, time(), UTC)
+
+    def __str__(self) -> str:
+        if self.days == 1:
+            return day_text(self.first)
+        return f"{day_text(self.first)} – {day_text(self.last)}"  # noqa: RUF001 - a range
+
+
+@dataclass(frozen=True)
+class Period:
+    """A span with the one that it is compared to; ``name`` is what the URL calls it."""
+
+    name: str
+    span: Span
+    before: Span
+
+    @property
+    def grain(self) -> Grain:
+        """Chosen so that a chart has at most a hundred bars or so."""
+        if self.span.days <= 92:
+            return Grain.DAY
+        return Grain.MONTH if self.span.days <= 6 * 366 else Grain.YEAR
+
+    @property
+    def key(self) -> str:
+        """Dates, not the name: "30d" means other days tomorrow."""
+        return ":".join(
+            day.isoformat()
+            for day in (self.span.first, self.span.last, self.before.first, self.before.last)
+        )
+
+    def bars(self) -> Iterator[date]:
+        """The first day of each bar, oldest first, none left out."""
+        day = self.grain.first_day(self.span.first)
+        while day <= self.span.last:
+            yield day
+            # 31 days on from the first of a month is the next month, 366 the next year.
+            step = {Grain.DAY: 1, Grain.MONTH: 31, Grain.YEAR: 366}[self.grain]
+            day = self.grain.first_day(day + timedelta(days=step))
+
+
+def day_text(day: date) -> str:
+    """The day as people write it: ``3 Nov 2025``."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def named_period(name: str, today: date) -> Period:
+    """One of ``PERIODS``; it ends today, so its last day is not over yet.
+
+    This year is compared to the same days of last year, the others to the days right before.
+    """
+    if name == "year":
+        span = Span(today.replace(month=1, day=1), today)
+        # 28 February stands in for the 29th, which last year did not have.
+        leap_day = (today.month, today.day) == (2, 29)
+        last = (today - ONE_DAY if leap_day else today).replace(year=today.year - 1)
+        return Period(name, span, Span(last.replace(month=1, day=1), last))
+    days = {"today": 1, "7d": 7, "30d": 30, "90d": 90}[name]
+    return _ending(name, Span(today - timedelta(days=days - 1), today))
+
+
+def chosen_period(args: Mapping[str, str], today: date) -> Period:
+    """The period that the URL asks for, the last 30 days when it asks for none.
+
+    :param args: ``period``; with ``custom``, or without a period, also ``from`` and ``to``.
+    :raises PeriodError: the name is not known, or the dates do not make a span.
+    """
+    dates = args.get("from", ""), args.get("to", "")
+    name = args.get("period") or ("custom" if any(dates) else DEFAULT)
+    if name in PERIODS:
+        return named_period(name, today)
+    if name != "custom":
+        raise PeriodError("This period is not known.")
+    first, last = (_day(text) for text in dates)
+    if first > last:
+        raise PeriodError("The first day lies after the last.")
+    return _ending(name, Span(first, last))
+
+
+def _ending(name: str, span: Span) -> Period:
+    eve = span.first - ONE_DAY
+    return Period(name, span, Span(eve - (span.last - span.first), eve))
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise PeriodError("A period of your own needs two dates such as 2025-01-31.") from None
+    if not EARLIEST <= day <= LATEST:
+        raise PeriodError(f"Dates go from {EARLIEST} to {LATEST}.")
+    return day

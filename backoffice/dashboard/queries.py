@@ -1,0 +1,216 @@
+"""The dashboard's figures as hand-written SQL: built here, run by ``summary.py``.
+
+One statement a figure. Days are UTC days. What the databases say differently (exact sums, the
+day of a moment) stands once, in ``FRAGMENTS``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Dialect,
+    Integer,
+    String,
+    TextualSelect,
+    TypeDecorator,
+    bindparam,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+from backoffice.dashboard.period import Span
+from backoffice.models import REVENUE_STATUSES
+from backoffice.models.columns import UtcDateTime
+
+MOST_COUNTED = 10_000
+"""Counts stop above it: "10,000 or more" is as good to know, and counting further is not free."""
+
+_AMOUNT = "l.quantity * l.unit_price * (1 - l.discount)"
+
+# SQLite: price and discount are stored in ten-thousandths, so an amount counts in 1e-8. 92 of the
+# largest lines would overflow a sum of these, hence whole units and the rest are summed apart.
+_SCALED = "l.quantity * l.unit_price * (10000 - l.discount)"
+_UNITS = f"(sum({_SCALED} / 100000000) + sum({_SCALED} % 100000000) / 100000000)"
+_REST = f"(sum({_SCALED} % 100000000) % 100000000)"
+
+FRAGMENTS = {
+    "postgresql": {
+        "day": "CAST(o.placed_at AT TIME ZONE 'UTC' AS date)",
+        "revenue": f"coalesce(sum({_AMOUNT}), 0)",
+        "most_revenue_first": f"sum({_AMOUNT}) DESC",
+    },
+    "sqlite": {
+        "day": "substr(o.placed_at, 1, 10)",
+        "revenue": f"printf('%d.%08d', {_UNITS}, {_REST})",
+        "most_revenue_first": f"{_UNITS} DESC, {_REST} DESC",
+    },
+}
+"""Dialect -> name -> SQL over ``orders AS o`` joined to ``order_lines AS l``.
+
+``revenue`` is the exact sum of the lines' amounts, 0 of none; read it as ``ExactSum``.
+"""
+
+_STATUSES = ", ".join(f"'{status}'" for status in REVENUE_STATUSES)
+SOLD = f"o.status IN ({_STATUSES}) AND o.placed_at >= :start AND o.placed_at < :end"
+"""The condition that an order counts as revenue of the span."""
+
+
+class ExactSum(TypeDecorator[Decimal]):
+    """What ``revenue`` selects: NUMERIC on PostgreSQL, its digits as text on SQLite."""
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+def newest_change() -> TextualSelect:
+    """The id of the newest history entry, 0 of none: the stamp of the data; one index probe."""
+    return _statement("SELECT coalesce(max(id), 0) AS id FROM history", id=BigInteger())
+
+
+def revenue_by_day(dialect: str, span: Span) -> TextualSelect:
+    """``(day, revenue)`` of the days that sold something, oldest first.
+
+    Reads orders by ix_orders_placed_at_id, their lines by uq_order_lines_order_id_line_no.
+    """
+    sql = """
+        SELECT {day} AS day, {revenue} AS revenue
+        FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
+        WHERE {SOLD}
+        GROUP BY 1
+        ORDER BY 1
+    """
+    return _statement(sql, dialect, span, day=Date(), revenue=ExactSum())
+
+
+def totals(dialect: str, span: Span) -> TextualSelect:
+    """One row ``(orders, revenue)``: what was sold in all, orders without lines included.
+
+    Reads the same indexes as ``revenue_by_day``, whose sum is this revenue.
+    """
+    sql = """
+        SELECT
+            (SELECT count(*) FROM orders AS o WHERE {SOLD}) AS orders,
+            (SELECT {revenue}
+             FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
+             WHERE {SOLD}) AS revenue
+    """
+    return _statement(sql, dialect, span, orders=Integer(), revenue=ExactSum())
+
+
+def orders_by_status(span: Span) -> TextualSelect:
+    """``(status, orders)`` of the orders placed in the span, drafts and cancelled ones included.
+
+    Reads ix_orders_placed_at_id for a short span, ix_orders_status_placed_at_id for a long one.
+    """
+    sql = """
+        SELECT o.status AS status, count(*) AS orders
+        FROM orders AS o
+        WHERE o.placed_at >= :start AND o.placed_at < :end
+        GROUP BY o.status
+    """
+    return _statement(sql, span=span, status=String(), orders=Integer())
+
+
+def best_products(dialect: str, span: Span, limit: int) -> TextualSelect:
+    """``(id, sku, name, quantity, revenue)`` of the products that sold for most, most first.
+
+    Reads the same indexes as ``revenue_by_day``; names are looked up for the winners alone.
+    """
+    sql = """
+        SELECT p.id AS id, p.sku AS sku, p.name AS name,
+               best.quantity AS quantity, best.revenue AS revenue
+        FROM (
+            SELECT l.product_id, sum(l.quantity) AS quantity, {revenue} AS revenue,
+                   row_number() OVER (ORDER BY {most_revenue_first}, l.product_id) AS place
+            FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
+            WHERE {SOLD}
+            GROUP BY l.product_id
+            ORDER BY place
+            LIMIT :limit
+        ) AS best
+        JOIN products AS p ON p.id = best.product_id
+        ORDER BY best.place
+    """
+    statement = _statement(
+        sql,
+        dialect,
+        span,
+        id=BigInteger(),
+        sku=String(),
+        name=String(),
+        quantity=BigInteger(),
+        revenue=ExactSum(),
+    )
+    return statement.params(limit=limit)
+
+
+def to_reorder(limit: int) -> TextualSelect:
+    """``(id, sku, name, supplier, stock, reorder_level)`` of products to order, least stock first.
+
+    Active ones at or below their reorder level. Reads ``limit`` entries of
+    ix_products_to_reorder, which holds no others.
+    """
+    sql = """
+        SELECT p.id AS id, p.sku AS sku, p.name AS name, s.name AS supplier,
+               p.stock AS stock, p.reorder_level AS reorder_level
+        FROM products AS p JOIN suppliers AS s ON s.id = p.supplier_id
+        WHERE p.active AND p.stock <= p.reorder_level
+        ORDER BY p.stock, p.id
+        LIMIT :limit
+    """
+    statement = _statement(
+        sql,
+        id=BigInteger(),
+        sku=String(),
+        name=String(),
+        supplier=String(),
+        stock=Integer(),
+        reorder_level=Integer(),
+    )
+    return statement.params(limit=limit)
+
+
+def count_to_reorder() -> TextualSelect:
+    """How many rows ``to_reorder`` has without a limit; ``MOST_COUNTED + 1`` means more than that.
+
+    Reads ix_products_to_reorder alone.
+    """
+    sql = """
+        SELECT count(*) AS products
+        FROM (
+            SELECT 1 FROM products AS p WHERE p.active AND p.stock <= p.reorder_level LIMIT :limit
+        ) AS short
+    """
+    return _statement(sql, products=Integer()).params(limit=MOST_COUNTED + 1)
+
+
+def first_and_last_order() -> TextualSelect:
+    """One row ``(first, last)``: when the oldest and the newest order were placed, NULL of none.
+
+    Two probes of ix_orders_placed_at_id; asked together in one SELECT, SQLite would read it all.
+    """
+    sql = """
+        SELECT (SELECT min(placed_at) FROM orders) AS first,
+               (SELECT max(placed_at) FROM orders) AS last
+    """
+    return _statement(sql, first=UtcDateTime(), last=UtcDateTime())
+
+
+def _statement(
+    sql: str, dialect: str = "", span: Span | None = None, **columns: TypeEngine[Any]
+) -> TextualSelect:
+    """``sql`` with its fragments filled in, its moments bound and its columns typed."""
+    clause = text(sql.format(SOLD=SOLD, **FRAGMENTS.get(dialect, {})))
+    if span is not None:
+        clause = clause.bindparams(
+            bindparam("start", span.start, UtcDateTime()),
+            bindparam("end", span.end, UtcDateTime()),
+        )
+    return clause.columns(**columns)

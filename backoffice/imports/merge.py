@@ -1,0 +1,143 @@
+"""Write what is new and what differs, by set-based SQL; equal rows are not touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from backoffice.imports.check import Counts
+from backoffice.imports.kinds import default_of
+from backoffice.imports.mapping import Layout
+from backoffice.imports.read import FileRefused
+from backoffice.imports.stage import Stage
+from backoffice.models.columns import utc_now
+
+
+def take_lock(connection: Connection, table: Table) -> None:
+    """Wait for other imports into ``table`` to end; on SQLite for every other writer.
+
+    Taken before the first look at ``table``, which is what lets SQLite wait at all: a transaction
+    that has read is refused the write lock at once when somebody wrote in between.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = '10min'"))
+        key = func.hashtext(f"import into {table.name}")
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
+    else:
+        connection.execute(update(table).where(text("0")).values(id=table.c.id))
+
+
+def merge(
+    connection: Connection, layout: Layout, stage: Stage, expected: Counts, *, create_missing: bool
+) -> dict[str, int]:
+    """Write every row that is not refused; returns how many of which table were created besides.
+
+    :raises FileRefused: somebody changed the table meanwhile, so that the counts are not true.
+    """
+    created = _create_missing(connection, layout, stage) if create_missing else {}
+    updated = _update(connection, layout, stage)
+    inserted = _insert(connection, layout, stage)
+    _touch_parents(connection, layout, stage)
+    if (inserted, updated) != (expected.new, expected.changed):
+        raise FileRefused(1, f"{layout.kind.table.name} changed during the import: import again")
+    return created
+
+
+def _insert(connection: Connection, layout: Layout, stage: Stage) -> int:
+    found = stage.found
+    columns = [cell.field.column for cell in layout.cells]
+    values: dict[str, ColumnElement[Any]] = {
+        column.name: found.c[column.name]
+        if column.default is None
+        else func.coalesce(found.c[column.name], default_of(column))
+        for column in columns
+    }
+    for name in set(layout.kind.key) - set(layout.key):
+        values[name] = _next_number(layout, stage, name)
+    rows = select(*values.values()).where(found.c.row_id.is_(None), stage.not_refused())
+    # In the order of the file, so that ids, and lists without another order, follow it.
+    statement = insert(layout.kind.table).from_select(list(values), rows.order_by(found.c.line))
+    return _rowcount(connection, statement)
+
+
+def _next_number(layout: Layout, stage: Stage, name: str) -> ColumnElement[Any]:
+    """The numbers that follow the parent's highest, in the order of the file."""
+    table, found = layout.kind.table, stage.found
+    (parent,) = (c.field.column.name for c in layout.cells if c.field.name == layout.kind.parent)
+    highest = (
+        select(func.max(table.c[name]))
+        .where(table.c[parent] == found.c[parent])
+        .correlate(found)
+        .scalar_subquery()
+    )
+    nth = func.row_number().over(partition_by=found.c[parent], order_by=found.c.line)
+    return func.coalesce(highest, 0) + nth
+
+
+def _update(connection: Connection, layout: Layout, stage: Stage) -> int:
+    table, found = layout.kind.table, stage.found
+    changed = [cell.field.column for cell in layout.cells if cell.field.name not in layout.key]
+    if not changed:
+        return 0
+    # The row as it is now, not as the check saw it: a blank cell must not undo a staff's change.
+    values: dict[str, Any] = {
+        column.name: func.coalesce(found.c[column.name], table.c[column.name]) for column in changed
+    }
+    statement = (
+        update(table)
+        .where(table.c.id == found.c.row_id, stage.not_refused())
+        .values(values | _stamp(table))
+    )
+    return _rowcount(connection, statement)
+
+
+def _touch_parents(connection: Connection, layout: Layout, stage: Stage) -> None:
+    """An order's lines are edited with the order: its version tells an open form of the change."""
+    cell = layout.cell(layout.kind.parent) if layout.kind.parent else None
+    if cell is not None:
+        (foreign,) = cell.field.column.foreign_keys
+        parents = foreign.column.table
+        assert isinstance(parents, Table)  # noqa: S101 - for the type checker
+        changed = select(stage.found.c[cell.field.column.name]).where(stage.not_refused())
+        connection.execute(update(parents).where(parents.c.id.in_(changed)).values(_stamp(parents)))
+
+
+def _create_missing(connection: Connection, layout: Layout, stage: Stage) -> dict[str, int]:
+    """Make what the rows refer to, named like its key, and fill the new ids in."""
+    created = {}
+    found = stage.found
+    for cell in layout.cells:
+        key = cell.field.reference
+        if key is None or cell.field.name not in layout.kind.creates:
+            continue
+        other, theirs, id_column = key.table, found.c[cell.field.name], cell.field.column.name
+        unknown = (theirs.is_not(None), found.c[id_column].is_(None))
+        names = dict.fromkeys((key.name, "name"), theirs)
+        rows = select(*[theirs.label(name) for name in names]).where(*unknown, stage.not_refused())
+        assert isinstance(other, Table)  # noqa: S101 - for the type checker
+        count = _rowcount(connection, insert(other).from_select(list(names), rows.distinct()))
+        if count:
+            created[other.name] = count
+            known = select(other.c.id).where(key == theirs).correlate(found).scalar_subquery()
+            connection.execute(update(found).where(*unknown).values({id_column: known}))
+    return created
+
+
+def _stamp(table: Table) -> dict[str, Any]:
+    if "version" not in table.c:
+        return {}
+    return {"version": table.c.version + 1, "updated_at": utc_now()}
+
+
+def _rowcount(connection: Connection, statement: Any) -> int:
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount

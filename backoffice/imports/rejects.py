@@ -1,0 +1,95 @@
+"""Name the refused rows: the complaints joined, by line, to the cells of the file read again.
+
+So a value is shown as it stands in the file, and neither memory nor the database keeps a second
+copy of the rows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from backoffice.imports.mapping import Layout
+from backoffice.imports.read import Source, rows
+from backoffice.imports.stage import Stage
+
+KEPT = 1_000
+"""Complaints kept for showing; the rejects file has them all."""
+
+
+class Reject(NamedTuple):
+    """One complaint with the value it is about; about the whole row where ``column`` is empty."""
+
+    line: int
+    column: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}" + (f", column {self.column}" if self.column else "")
+        return f"{where}: {self._shown() if self.value.strip() else ''}{self.reason}"
+
+    def _shown(self) -> str:
+        # repr: a value may hold newlines and a terminal's control characters.
+        shown = repr(self.value)
+        return f"{shown if len(shown) <= 60 else shown[:57] + '...'} "
+
+
+def rejects(
+    connection: Connection, source: Source, layout: Layout, stage: Stage, to: Path | None
+) -> tuple[Reject, ...]:
+    """The first complaints in the order of the file.
+
+    :param to: Takes every refused row as it stands, with its line and the reasons behind it, in
+        the file's own dialect: mended, it can be imported as it is.
+    """
+    kept: list[Reject] = []
+    with to.open("w", encoding=source.encoding, newline="") if to else nullcontext() as file:
+        write = None
+        if file is not None:
+            out = csv.writer(file, delimiter=source.delimiter, lineterminator=source.newline)
+            write = out.writerow
+            write([*source.header, "line", "reason"])
+        for cells, complaints in _refused_rows(connection, source, layout, stage):
+            if write is not None:
+                reasons = "; ".join(_brief(complaint) for complaint in complaints)
+                padded = cells + [""] * (layout.width - len(cells))
+                write([*padded, complaints[0].line, reasons])
+            kept += complaints[: KEPT - len(kept)]
+            if write is None and len(kept) >= KEPT:
+                break
+    return tuple(kept)
+
+
+def _refused_rows(
+    connection: Connection, source: Source, layout: Layout, stage: Stage
+) -> Iterator[tuple[list[str], list[Reject]]]:
+    complaints = stage.complaints
+    ordered = select(complaints).order_by(complaints.c.line, complaints.c.header)
+    found = connection.execute(ordered, execution_options={"yield_per": 1_000})
+    places = [(cell.field.name, cell.header, cell.index) for cell in layout.cells]
+    columns = {header: [index] for _, header, index in places if index is not None}
+    columns[layout.key_header] = [
+        i for name, _, i in places if name in layout.key and i is not None
+    ]
+    records = rows(source)
+    for line, group in groupby(found, key=attrgetter("line")):
+        cells = next(cells for at, cells in records if at == line)
+        yield cells, [_reject(complaint, cells, columns) for complaint in group]
+
+
+def _reject(complaint: Any, cells: list[str], columns: dict[str, list[int]]) -> Reject:
+    places = columns.get(complaint.header, [])
+    value = ", ".join(cells[place] for place in places if place < len(cells))
+    return Reject(complaint.line, complaint.header, value, complaint.reason)
+
+
+def _brief(reject: Reject) -> str:
+    return str(reject).partition(": " if not reject.column else ", column ")[2]

@@ -1,0 +1,114 @@
+"""One import from file to tables: read, validate, stage, check, merge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy.orm import Session
+
+from backoffice import history
+from backoffice.database import allow_long_work
+from backoffice.imports.check import Counts, check
+from backoffice.imports.kinds import Kind
+from backoffice.imports.mapping import Mapping, match
+from backoffice.imports.merge import merge, take_lock
+from backoffice.imports.read import Source, rows
+from backoffice.imports.rejects import Reject, rejects
+from backoffice.imports.stage import stage, staging
+from backoffice.imports.validate import Complaint, validate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """How to import: the options of the command."""
+
+    dry_run: bool = False
+    create_missing: bool = False
+    skip_refused: bool = False
+    rejects_file: Path | None = None
+    watch: Callable[[BinaryIO], BinaryIO] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one import did, or in a dry run would do.
+
+    Inserted, updated, unchanged and rejected add up to the rows of the file. Where a refused row
+    refuses the file, the other rows count as unchanged, because nothing was written for them.
+    ``run`` is the id of the history entry, None when nothing was written.
+    """
+
+    kind: str
+    file: str
+    run: int | None = None
+    rows: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    created: dict[str, int] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+
+
+def run_import(
+    session: Session, kind: Kind, source: Source, mapping: Mapping, choices: Choices
+) -> Report:
+    """Load ``source`` into the table of ``kind``; the caller commits, or rolls back on an error.
+
+    ``session`` must not be in a transaction yet: this one begins as a reading one, so that rows
+    are validated and staged while others write. Memory does not grow with the file.
+
+    :raises FileRefused: the file as a whole cannot be read; nothing was written.
+    """
+    begun = time.monotonic()
+    layout = match(kind, mapping, source.header)
+    connection = session.connection(execution_options={"read_only": True})
+    allow_long_work(connection)
+    with staging(connection, layout) as to:
+        complaints: list[Complaint] = []
+        valid = validate(layout, rows(source, choices.watch), complaints, connection.dialect.name)
+        total = stage(connection, to, valid, complaints)
+        if not choices.dry_run:
+            take_lock(connection, kind.table)
+        counts = check(connection, layout, to, create_missing=choices.create_missing)
+        refused = rejects(connection, source, layout, to, choices.rejects_file)
+        if counts.refused and not choices.skip_refused:
+            counts = Counts(0, 0, counts.refused)
+        created: dict[str, int] = {}
+        writes = bool(counts.new or counts.changed) and not choices.dry_run
+        if writes:
+            created = merge(connection, layout, to, counts, create_missing=choices.create_missing)
+        report = Report(
+            kind=kind.name,
+            file=source.name,
+            rows=total,
+            inserted=counts.new,
+            updated=counts.changed,
+            unchanged=total - counts.new - counts.changed - counts.refused,
+            rejected=counts.refused,
+            created=created,
+            ignored=layout.ignored,
+            rejects=refused,
+        )
+        run = _record(session, kind, report) if writes else None
+    return replace(report, run=run, seconds=round(time.monotonic() - begun, 3))
+
+
+def _record(session: Session, kind: Kind, report: Report) -> int:
+    """The history entry of the whole import."""
+    told = ("file", "rows", "inserted", "updated", "unchanged", "rejected", "created")
+    return history.add_entry(
+        session,
+        action="import",
+        table=kind.table.name,
+        label=report.file[:300],
+        changes={
+            name: getattr(report, name) for name in told if name != "created" or report.created
+        },
+    )

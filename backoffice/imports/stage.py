@@ -1,0 +1,147 @@
+"""Put the validated rows into temporary tables, from where the rest is set-based SQL.
+
+The tables are private to the connection and gone when the import ends. Filling them locks
+nothing: on SQLite the transaction begins as a reading one, and a temporary table is no part of
+the file that the write lock is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Enum,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    exists,
+)
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.types import TypeEngine
+
+from backoffice.database import analyze
+from backoffice.imports.mapping import Layout
+from backoffice.imports.validate import Complaint, Values
+
+BATCH = 5_000
+"""Rows held in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The temporary tables of one import.
+
+    ``rows`` holds each row of the file as it stands, references by natural key. ``complaints``
+    holds what is wrong: a row that is in there is refused. ``found`` is filled by the step
+    ``check`` with the rows that are new, that differ or that are wrong, references as ids.
+    """
+
+    rows: Table
+    found: Table
+    complaints: Table
+
+    def not_refused(self) -> ColumnElement[bool]:
+        """Whether a row of ``found`` may be merged."""
+        # Not NOT IN: PostgreSQL would compare each row with each complaint.
+        return ~exists().where(self.complaints.c.line == self.found.c.line)
+
+
+@contextmanager
+def staging(connection: Connection, layout: Layout) -> Iterator[Stage]:
+    """Empty tables for files of ``layout``."""
+    stage = _tables(layout)
+    tables = (stage.rows, stage.found, stage.complaints)
+    for table in tables:
+        table.create(connection, checkfirst=False)
+    yield stage
+    # After an error the rollback drops them. SQLite has no ON COMMIT DROP, and the connection
+    # goes back to the pool.
+    for table in tables:
+        table.drop(connection, checkfirst=False)
+
+
+def stage(
+    connection: Connection, to: Stage, rows: Iterator[Values], complaints: list[Complaint]
+) -> int:
+    """Write ``rows``, and the complaints that producing them brings up; returns their number."""
+    total = 0
+    while batch := list(islice(rows, BATCH)):
+        _write(connection, to.rows, batch)
+        if complaints:
+            _write(connection, to.complaints, complaints)
+            complaints.clear()
+        total += len(batch)
+    analyze_stage(connection, to.rows)
+    return total
+
+
+def analyze_stage(connection: Connection, table: Table) -> None:
+    """Tell PostgreSQL's planner what ``table`` holds; nobody else does for temporary tables."""
+    if connection.dialect.name == "postgresql":
+        analyze(connection, [table.name])
+
+
+def _tables(layout: Layout) -> Stage:
+    fields = [cell.field for cell in layout.cells]
+    line = Column("line", BigInteger, nullable=False)
+    bad = Column("bad", Boolean, nullable=False)
+    complaints = _table("import_complaints", line, Column("header", Text), Column("reason", Text))
+    Index("import_complaints_line", complaints.c.line)
+    return Stage(
+        rows=_table("import_rows", line, bad, *(Column(f.name, _plain(f.type)) for f in fields)),
+        found=_table(
+            "import_found",
+            line,
+            bad,
+            Column("row_id", BigInteger),
+            *(Column(f.name, _plain(f.type)) for f in fields if f.reference is not None),
+            *(Column(f.column.name, _plain(f.column.type)) for f in fields),
+        ),
+        complaints=complaints,
+    )
+
+
+def _table(name: str, *columns: Column[Any]) -> Table:
+    return Table(
+        name,
+        MetaData(),
+        *(Column(column.name, column.type, nullable=column.nullable) for column in columns),
+        prefixes=["TEMPORARY"],
+    )
+
+
+def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """An Enum would bring its CHECK along; its cells have been checked already."""
+    return String(kind.length) if isinstance(kind, Enum) else kind
+
+
+def _write(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """COPY, or one ``executemany``: by the driver itself, which costs no object a row.
+
+    It also keeps the rows out of Flask-SQLAlchemy's record of statements and parameters.
+    """
+    names = ", ".join(connection.dialect.identifier_preparer.quote(c.name) for c in table.columns)
+    dialect, cursor = connection.dialect, connection.connection.cursor()
+    try:
+        if dialect.name == "postgresql":
+            with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join("?" * len(table.columns))
+            cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608
+    except (dialect.loaded_dbapi.Error, UnicodeError) as error:
+        raise DatabaseError(f"fill {table.name}", None, error) from error
+    finally:
+        cursor.close()

@@ -1,0 +1,147 @@
+"""The dashboard page."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from backoffice import cache
+from backoffice.database import db
+from backoffice.models import OrderStatus
+from tests.dashboard.figures import Sale, save
+from tests.redis_server import redis
+
+__all__ = ["redis"]
+
+
+@pytest.fixture
+def keep(app):
+    """Writes sales outside of any request: a request within a context would share its session."""
+
+    def keep(sales):
+        with app.app_context():
+            save(db.session, sales)
+
+    return keep
+
+
+@pytest.fixture
+def sold(keep, make):
+    """One product sold today for 1,265,793.035, and a draft that does not count."""
+    [product] = make.products(1, name="Chai <b>", stock=0, reorder_level=5)
+    line = (product, 1, Decimal("1265793.035"), Decimal(0))
+    now = datetime.now(UTC)
+    keep([Sale(now, OrderStatus.PAID, (line,)), Sale(now, OrderStatus.DRAFT, (line,))])
+    return product
+
+
+class TestDashboard:
+    def test_shows_the_figures_with_their_moment(self, client, sold):
+        page = client.get("/admin/").text
+
+        assert '<dd class="value">1,265,793.04</dd>' in page
+        assert re.search(r"As of <time [^>]*>\d\d:\d\d:\d\d UTC</time>", page)
+        assert f'<a href="/admin/products/details/?id={sold}">Chai &lt;b&gt;</a>' in page
+        assert 'title="Out of stock">0<' in page
+
+    def test_has_a_table_behind_its_chart(self, client, sold):
+        page = client.get("/admin/?period=7d").text
+
+        details = page[page.index("<details>") : page.index("</details>")]
+        assert details.count("<tr>") == 8
+        assert '<td class="num">1,265,793.04</td>' in details
+
+    @pytest.mark.parametrize("period", ["today", "7d", "30d", "90d", "year"])
+    def test_marks_the_period_that_is_shown(self, client, sold, period):
+        page = client.get(f"/admin/?period={period}").text
+
+        assert re.findall(r'period=(\w+)" aria-current="true"', page) == [period]
+        assert "1,265,793.04" in page
+
+    def test_takes_dates_of_its_own(self, client, sold):
+        today = datetime.now(UTC).date()
+
+        page = client.get(f"/admin/?period=custom&from={today}&to={today}").text
+
+        assert "1,265,793.04" in page
+        assert 'aria-current="true"' not in page
+
+    @pytest.mark.parametrize(
+        ("query", "says"),
+        [
+            ("period=nonsense", "This period is not known."),
+            ("period=custom&from=soon&to=later", "needs two dates such as 2025-01-31"),
+            ("from=2025-02-02&to=2025-02-01", "The first day lies after the last."),
+            ("from=0000-00-00&to=99999-01-01", "needs two dates"),
+        ],
+    )
+    def test_says_what_is_wrong_with_a_period_and_shows_the_usual_one(self, client, query, says):
+        answer = client.get(f"/admin/?{query}")
+
+        assert answer.status_code == 200
+        assert says in answer.text
+        assert "These are the last 30 days." in answer.text
+
+    def test_repeats_what_was_typed_as_text(self, client):
+        page = client.get('/admin/?period=custom&from="><script>&to=x').text
+
+        assert "><script>&" not in page
+        assert "&#34;&gt;&lt;script&gt;" in page
+
+    def test_draws_without_inline_style_or_script(self, client, sold):
+        page = client.get("/admin/").text
+
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! [^>]*src=)", page)
+
+    def test_shows_the_same_figures_until_something_changes(self, client, sold, statements):
+        with statements() as fresh:
+            first = client.get("/admin/").text
+        with statements() as kept:
+            second = client.get("/admin/").text
+
+        moment = re.search(r"As of <time [^>]*>", first)
+        assert moment is not None
+        assert moment[0] in second
+        assert (len(fresh), len(kept)) == (8, 2), "\n".join(fresh + kept)
+
+
+class TestWithoutItsCache:
+    @pytest.fixture
+    def redis_app(self, app, redis):
+        """The same application with its cache in Redis."""
+        cache.init_app(app, redis.url)
+        yield app
+        cache.init_app(app, None)
+
+    def test_keeps_its_figures_in_redis(self, redis_app, redis, client, sold):
+        client.get("/admin/")
+
+        [key] = redis.client.keys("*")
+        assert key.startswith(b"backoffice:summary:")
+
+    @pytest.mark.parametrize("fails", ["stop", "freeze"])
+    def test_shows_fresh_figures_when_redis_fails(self, redis_app, redis, client, sold, fails):
+        client.get("/admin/")
+
+        getattr(redis, fails)()
+        page = client.get("/admin/")
+
+        assert page.status_code == 200
+        assert "1,265,793.04" in page.text
+
+
+class TestAnEmptyDashboard:
+    def test_says_how_to_fill_it(self, client):
+        page = client.get("/admin/").text
+
+        assert "No orders yet" in page
+        assert "manage.py demo" in page
+
+    def test_leads_to_the_orders_there_are(self, client, keep):
+        old = datetime(1996, 7, 4, tzinfo=UTC)
+        keep([Sale(old + timedelta(days=n), OrderStatus.PLACED, ()) for n in (0, 671)])
+
+        page = client.get("/admin/").text
+
+        assert "period=custom&amp;from=1996-07-04&amp;to=1998-05-06" in page

@@ -1,0 +1,94 @@
+"""Imports for tests: by the function, and by the real command in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from backoffice.config import ROOT
+from backoffice.database import Base, db
+from backoffice.imports.kinds import KINDS
+from backoffice.imports.mapping import load_mapping
+from backoffice.imports.read import open_source
+from backoffice.imports.run import Choices, Report, run_import
+from tests.conftest import SECRET
+
+
+@pytest.fixture
+def load(app: Flask, tmp_path: Path) -> Callable[..., Report]:
+    """Imports text or a file as the named kind and commits; returns the report."""
+
+    def load(
+        kind: str, content: str | bytes | Path, *, maps: tuple[str, ...] = (), **chosen: Any
+    ) -> Report:
+        path = content if isinstance(content, Path) else tmp_path / f"{kind}.csv"
+        if isinstance(content, str):
+            content = content.encode()
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        reading = {n: chosen.pop(n) for n in ("encoding", "delimiter") if n in chosen}
+        mapping = load_mapping(KINDS[kind], chosen.pop("mapping", None), maps)
+        with app.app_context():
+            source = open_source(path, name=path.name, **reading)
+            report = run_import(db.session(), KINDS[kind], source, mapping, Choices(**chosen))
+            db.session.commit()
+        return report
+
+    return load
+
+
+@pytest.fixture
+def manage(app: Flask) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `manage.py import` on the test's database."""
+    environ = os.environ | {
+        "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
+        "SECRET_KEY": SECRET,
+        "BACKOFFICE_INSTANCE_PATH": app.instance_path,
+    }
+
+    def manage(*arguments: Any, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, ROOT / "manage.py", "import", *map(str, arguments)]
+        return subprocess.run(
+            command, env=environ, input=stdin, capture_output=True, text=True, check=False
+        )
+
+    return manage
+
+
+@pytest.fixture
+def tables(app: Flask) -> Callable[[], dict[str, list[Any]]]:
+    """Reads every row of every table, history included."""
+
+    def tables() -> dict[str, list[Any]]:
+        with app.app_context(), db.engine.connect() as connection:
+            return {
+                table.name: [
+                    tuple(row)
+                    for row in connection.execute(select(table).order_by(*table.primary_key))
+                ]
+                for table in Base.metadata.sorted_tables
+            }
+
+    return tables
+
+
+@pytest.fixture
+def unchanged(tables: Callable[[], dict[str, list[Any]]]) -> Callable[..., Any]:
+    """Asserts that what runs inside ``with unchanged()`` leaves every table as it was."""
+
+    @contextmanager
+    def unchanged() -> Iterator[None]:
+        before = tables()
+        yield
+        assert tables() == before
+
+    return unchanged
