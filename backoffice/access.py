@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -37,8 +38,12 @@ LEAST = {
 }
 """The least role that may do it."""
 
+OUR_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+"""A path on this host to any browser: printable ASCII without a backslash, one slash in front."""
+
+WAIT = "Wait a few minutes, then try again."
+
 csrf = CSRFProtect()
-limiter = Limiter(get_remote_address)
 
 
 def may(user: Any, action: Action) -> bool:
@@ -102,21 +107,33 @@ def init_app(app: Flask, redis_url: str | None) -> None:
         SECURITY_FRESHNESS=timedelta(seconds=-1),
         SECURITY_STATIC_FOLDER=None,
         RATELIMIT_STORAGE_URI=redis_url or "memory://",
+        # A Redis that is gone or stuck must not keep staff out: each process counts by itself.
+        RATELIMIT_STORAGE_OPTIONS=(
+            {"socket_connect_timeout": 0.2, "socket_timeout": 0.2} if redis_url else {}
+        ),
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
         RATELIMIT_HEADERS_ENABLED=True,
     )
     csrf.init_app(app)
-    limiter.init_app(app)
     security = Security(app, SQLAlchemyUserDatastore(db, User, Role), login_form=SignInForm)
     security.want_json(lambda _request: False)
     app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
-    app.before_request(refuse_json_sign_in)
+    app.before_request(refuse_odd_sign_in)
     limit_sign_in(app)
 
 
-def refuse_json_sign_in() -> None:
-    """Of a JSON body the limits would not see the account."""
-    if request.endpoint == "security.login" and request.is_json:
+def refuse_odd_sign_in() -> None:
+    """Refuse what a page of ours never sends to sign somebody in or out.
+
+    Of a JSON body the limits would not see the account. A ``next`` that is no path of ours is an
+    attempt to lead somebody astray, and Flask-Security stumbles over some of them.
+    """
+    if request.blueprint != "security":
+        return
+    if request.is_json:
         abort(415)
+    if not all(OUR_PATH.fullmatch(path) for path in request.values.getlist("next") if path):
+        abort(400)
 
 
 def limit_sign_in(app: Flask) -> None:
@@ -124,17 +141,21 @@ def limit_sign_in(app: Flask) -> None:
 
     An account alone is bounded far more loosely: a tight limit would let anybody lock it.
     """
+    # One of its own for each application: a shared one would count each try once for each.
+    limiter = Limiter(get_remote_address, app=app)
+    # One of its own for each application: a shared one would count each try once for each.
+    limiter = Limiter(get_remote_address, app=app)
     view: Any = app.view_functions["security.login"]
     for limit, key in (
         ("20/minute;200/hour", get_remote_address),
         ("5/minute;30/hour", lambda: f"{get_remote_address()}:{_account()}"),
         ("300/hour", _account),
     ):
-        view = limiter.limit(limit, key_func=key, methods=["POST"])(view)
+        view = limiter.limit(limit, key_func=key, methods=["POST"], error_message=WAIT)(view)
     app.view_functions["security.login"] = view
 
 
 def _account() -> str:
     """The account meant, however it is spelled: as the sign-in form will look it up."""
     typed = request.form.get("email", "")[:255]
-    return (uia_email_mapper(typed) or typed).casefold()
+    return (uia_email_mapper(typed) or typed or "none").casefold()

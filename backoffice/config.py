@@ -110,8 +110,10 @@ def _database_url(value: str, instance: Path) -> str:
         return f"postgresql+psycopg://{rest}"
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         return value
+    # Never the value itself: it may hold a password.
+    named = repr(scheme) if separator else "without ://"
     raise SettingsError(
-        f"DATABASE_URL {scheme!r} is not understood: "
+        f"DATABASE_URL {named} is not understood: "
         "use postgresql://user:password@host/database or sqlite:////path/to/file.db"
     )
 
@@ -135,9 +137,12 @@ def _secret_key(value: str, instance: Path, *, embedded: bool) -> str:
         instance.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             _write_once(file, secrets.token_hex(32))
-        return file.read_text(encoding="ascii")
+        key = file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise SettingsError(f"cannot keep a key in {file}: {error.strerror}") from error
+    if len(key) < 32:
+        raise SettingsError(f"{file} holds no whole key: delete it, and a new one is made")
+    return key
 
 
 def _write_once(file: Path, content: str) -> None:

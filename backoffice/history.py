@@ -125,7 +125,7 @@ def _entries(session: Session) -> Iterator[dict[str, Any]]:
             if type(record) not in LABELS:
                 continue
             changes = _changes(record, action)
-            if isinstance(record, Order) and action != "delete":
+            if isinstance(record, Order):
                 changes |= lines.get(record, {})
             if changes:
                 yield {

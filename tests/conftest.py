@@ -21,7 +21,6 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy import event
 
 from backoffice import create_app
-from backoffice.access import limiter
 from backoffice.cache import cache
 from backoffice.config import Settings
 from backoffice.database import Base, db
@@ -75,8 +74,9 @@ def new_database(
 @pytest.fixture(scope="session")
 def new_app(
     new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Flask]:
+) -> Iterator[Callable[..., Flask]]:
     """Makes an application over an empty database of the named kind; ``migrated`` by default."""
+    made: list[Flask] = []
 
     def make(kind: str, *, migrated: bool = True, **settings: Any) -> Flask:
         app = create_app(
@@ -94,9 +94,13 @@ def new_app(
                 with db.engine.begin() as connection:
                     for index in online_indexes():
                         index.create(connection)
+        made.append(app)
         return app
 
-    return make
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +127,25 @@ def app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Iterato
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(table.delete())
         cache.clear()
+        forget_tries(app)
+
+
+def forget_tries(app: Flask) -> None:
+    """Let everybody try to sign in again."""
+    for limiter in app.extensions["limiter"]:
+        forget_tries(app)
+
+
+def forget_tries(app: Flask) -> None:
+    """Let everybody try to sign in again."""
+    for limiter in app.extensions["limiter"]:
         limiter.reset()
+
+
+@pytest.fixture(scope="session")
+def secure_app(new_app: Callable[..., Flask]) -> Flask:
+    """The application as it runs behind https; ask it with ``base_url="https://localhost"``."""
+    return new_app("sqlite", secure_cookies=True)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ class Span:
     def __str__(self) -> str:
         if self.days == 1:
             return day_text(self.first)
-        return f"{day_text(self.first)} – {day_text(self.last)}"  # noqa: RUF001 - a range
+        return f"{day_text(self.first)} – {day_text(self.last)}"
 
 
 @dataclass(frozen=True)

@@ -29,29 +29,29 @@ from backoffice.models.columns import UtcDateTime
 MOST_COUNTED = 10_000
 """Counts stop above it: "10,000 or more" is as good to know, and counting further is not free."""
 
-_AMOUNT = "l.quantity * l.unit_price * (1 - l.discount)"
-
-# SQLite: price and discount are stored in ten-thousandths, so an amount counts in 1e-8. 92 of the
-# largest lines would overflow a sum of these, hence whole units and the rest are summed apart.
+# SQLite stores price and discount in ten-thousandths, so that an amount counts in 1e-8. A sum of
+# these would overflow at the 93rd of the largest lines: whole units and the rest go apart.
 _SCALED = "l.quantity * l.unit_price * (10000 - l.discount)"
-_UNITS = f"(sum({_SCALED} / 100000000) + sum({_SCALED} % 100000000) / 100000000)"
-_REST = f"(sum({_SCALED} % 100000000) % 100000000)"
 
 FRAGMENTS = {
     "postgresql": {
         "day": "CAST(o.placed_at AT TIME ZONE 'UTC' AS date)",
-        "revenue": f"coalesce(sum({_AMOUNT}), 0)",
-        "most_revenue_first": f"sum({_AMOUNT}) DESC",
+        "sums": "sum(l.quantity * l.unit_price * (1 - l.discount)) AS amount",
+        "revenue": "coalesce(amount, 0)",
+        "most_revenue_first": "amount DESC",
     },
     "sqlite": {
         "day": "substr(o.placed_at, 1, 10)",
-        "revenue": f"printf('%d.%08d', {_UNITS}, {_REST})",
-        "most_revenue_first": f"{_UNITS} DESC, {_REST} DESC",
+        "sums": f"sum({_SCALED} / 100000000) AS units, sum({_SCALED} % 100000000) AS rest",
+        "revenue": "printf('%d.%08d', units + rest / 100000000, rest % 100000000)",
+        "most_revenue_first": "units + rest / 100000000 DESC, rest % 100000000 DESC",
     },
 }
-"""Dialect -> name -> SQL over ``orders AS o`` joined to ``order_lines AS l``.
+"""Dialect -> name -> SQL.
 
-``revenue`` is the exact sum of the lines' amounts, 0 of none; read it as ``ExactSum``.
+``day`` and ``sums`` are over ``orders AS o`` joined to ``order_lines AS l``. ``revenue`` and
+``most_revenue_first`` are over ``sums``: the exact sum of the lines' amounts, 0 of no lines, to be
+read as ``ExactSum``.
 """
 
 _STATUSES = ", ".join(f"'{status}'" for status in REVENUE_STATUSES)
@@ -77,14 +77,18 @@ def newest_change() -> TextualSelect:
 def revenue_by_day(dialect: str, span: Span) -> TextualSelect:
     """``(day, revenue)`` of the days that sold something, oldest first.
 
-    Reads orders by ix_orders_placed_at_id, their lines by uq_order_lines_order_id_line_no.
+    Finds orders in ix_orders_status_placed_at_id, or in ix_orders_placed_at_id where most count,
+    and their lines by uq_order_lines_order_id_line_no.
     """
     sql = """
-        SELECT {day} AS day, {revenue} AS revenue
-        FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
-        WHERE {SOLD}
-        GROUP BY 1
-        ORDER BY 1
+        SELECT day, {revenue} AS revenue
+        FROM (
+            SELECT {day} AS day, {sums}
+            FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
+            WHERE {SOLD}
+            GROUP BY 1
+        ) AS days
+        ORDER BY day
     """
     return _statement(sql, dialect, span, day=Date(), revenue=ExactSum())
 
@@ -92,14 +96,15 @@ def revenue_by_day(dialect: str, span: Span) -> TextualSelect:
 def totals(dialect: str, span: Span) -> TextualSelect:
     """One row ``(orders, revenue)``: what was sold in all, orders without lines included.
 
-    Reads the same indexes as ``revenue_by_day``, whose sum is this revenue.
+    Reads what ``revenue_by_day`` reads, whose sum is this revenue.
     """
     sql = """
-        SELECT
-            (SELECT count(*) FROM orders AS o WHERE {SOLD}) AS orders,
-            (SELECT {revenue}
-             FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
-             WHERE {SOLD}) AS revenue
+        SELECT (SELECT count(*) FROM orders AS o WHERE {SOLD}) AS orders, {revenue} AS revenue
+        FROM (
+            SELECT {sums}
+            FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
+            WHERE {SOLD}
+        ) AS sold
     """
     return _statement(sql, dialect, span, orders=Integer(), revenue=ExactSum())
 
@@ -107,7 +112,7 @@ def totals(dialect: str, span: Span) -> TextualSelect:
 def orders_by_status(span: Span) -> TextualSelect:
     """``(status, orders)`` of the orders placed in the span, drafts and cancelled ones included.
 
-    Reads ix_orders_placed_at_id for a short span, ix_orders_status_placed_at_id for a long one.
+    Reads ix_orders_status_placed_at_id alone, or ix_orders_placed_at_id for a short span.
     """
     sql = """
         SELECT o.status AS status, count(*) AS orders
@@ -121,22 +126,19 @@ def orders_by_status(span: Span) -> TextualSelect:
 def best_products(dialect: str, span: Span, limit: int) -> TextualSelect:
     """``(id, sku, name, quantity, revenue)`` of the products that sold for most, most first.
 
-    Reads the same indexes as ``revenue_by_day``; names are looked up for the winners alone.
+    Reads what ``revenue_by_day`` reads; only the best are looked up in the products.
     """
     sql = """
-        SELECT p.id AS id, p.sku AS sku, p.name AS name,
-               best.quantity AS quantity, best.revenue AS revenue
+        SELECT p.id AS id, p.sku AS sku, p.name AS name, quantity, {revenue} AS revenue
         FROM (
-            SELECT l.product_id, sum(l.quantity) AS quantity, {revenue} AS revenue,
-                   row_number() OVER (ORDER BY {most_revenue_first}, l.product_id) AS place
+            SELECT l.product_id AS product_id, sum(l.quantity) AS quantity, {sums}
             FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
             WHERE {SOLD}
             GROUP BY l.product_id
-            ORDER BY place
+            ORDER BY {most_revenue_first}, l.product_id
             LIMIT :limit
-        ) AS best
-        JOIN products AS p ON p.id = best.product_id
-        ORDER BY best.place
+        ) AS best JOIN products AS p ON p.id = product_id
+        ORDER BY {most_revenue_first}, p.id
     """
     statement = _statement(
         sql,
@@ -155,15 +157,19 @@ def to_reorder(limit: int) -> TextualSelect:
     """``(id, sku, name, supplier, stock, reorder_level)`` of products to order, least stock first.
 
     Active ones at or below their reorder level. Reads ``limit`` entries of
-    ix_products_to_reorder, which holds no others.
+    ix_products_to_reorder, which holds no others; limited before the join, because SQLite would
+    begin with the suppliers.
     """
     sql = """
         SELECT p.id AS id, p.sku AS sku, p.name AS name, s.name AS supplier,
                p.stock AS stock, p.reorder_level AS reorder_level
-        FROM products AS p JOIN suppliers AS s ON s.id = p.supplier_id
-        WHERE p.active AND p.stock <= p.reorder_level
+        FROM (
+            SELECT * FROM products
+            WHERE active AND stock <= reorder_level
+            ORDER BY stock, id
+            LIMIT :limit
+        ) AS p JOIN suppliers AS s ON s.id = p.supplier_id
         ORDER BY p.stock, p.id
-        LIMIT :limit
     """
     statement = _statement(
         sql,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from backoffice import cache
 from backoffice.dashboard import queries
-from backoffice.dashboard.period import Period
+from backoffice.dashboard.period import Period, Span
 from backoffice.models import REVENUE_STATUSES, OrderStatus
 
 SHOWN = 10
@@ -87,6 +87,13 @@ class Summary:
     def has_orders(self) -> bool:
         """Whether any order was placed in the period, drafts and cancelled ones included."""
         return any(count for _, count in self.orders_by_status)
+
+    @property
+    def all_orders(self) -> Span | None:
+        """The days within which all orders lie, when the period has none of them."""
+        if self.first_order is None or self.last_order is None:
+            return None
+        return Span(self.first_order.date(), self.last_order.date())
 
 
 def current_summary(session: Session, period: Period) -> Summary:

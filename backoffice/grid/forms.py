@@ -18,7 +18,8 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import TextInput
 
 from backoffice.grid.reference import Reference, find
@@ -27,6 +28,15 @@ from backoffice.models.columns import Exact
 MOST_INTEGER = 2**31 - 1
 LONGEST_TEXT = 20_000
 MOMENT_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+
+
+class Required(InputRequired):
+    """Something was typed, and not blanks alone."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        if not (field.raw_data and str(field.raw_data[0]).strip()):
+            field.errors = []
+            raise StopValidation("This field is required.")
 
 
 def trimmed(value: str | None) -> str:
@@ -40,7 +50,7 @@ def text_field(label: str, column: InstrumentedAttribute[str], **options: Any) -
     length = column.type.length
     return StringField(
         label,
-        [InputRequired() if required else Optional(), Length(max=length)],
+        [Required() if required else Optional(), Length(max=length)],
         filters=[trimmed],
         render_kw={"maxlength": length},
         **options,
@@ -66,7 +76,7 @@ class WholeField(StringField):
     ) -> None:
         render = {"inputmode": "numeric", "class": "num", **options.pop("render_kw", {})}
         bounds = NumberRange(least, most, f"Must be from {least:,} to {most:,}.")
-        super().__init__(label, [InputRequired(), bounds], render_kw=render, **options)
+        super().__init__(label, [Required(), bounds], render_kw=render, **options)
 
     def _value(self) -> str:
         if self.raw_data:
@@ -77,7 +87,7 @@ class WholeField(StringField):
         self.data = None
         if valuelist and valuelist[0].strip():
             text = valuelist[0].strip()
-            if len(text) > 20 or not text.lstrip("-").isdecimal():
+            if len(text) > 20 or not text.removeprefix("-").isdecimal():
                 raise ValueError(f"{text[:40]!r} is not a whole number.")
             self.data = int(text)
 
@@ -91,7 +101,7 @@ class ExactField(StringField):
         assert isinstance(column.type, Exact)  # noqa: S101 - a mistake in a declaration
         self.limit = column.type.limit
         render = {"inputmode": "decimal", "class": "num", **options.pop("render_kw", {})}
-        super().__init__(label, [InputRequired()], render_kw=render, **options)
+        super().__init__(label, [Required()], render_kw=render, **options)
 
     def _value(self) -> str:
         if self.raw_data:
@@ -127,7 +137,7 @@ class MomentField(StringField):
 
     def __init__(self, label: str, *, required: bool = False, **options: Any) -> None:
         options.setdefault("description", "UTC, such as 2026-01-31 08:00")
-        validators = [InputRequired()] if required else [Optional()]
+        validators = [Required()] if required else [Optional()]
         super().__init__(label, validators, **options)
 
     def _value(self) -> str:
@@ -169,7 +179,7 @@ class ReferenceField(Field):
     def __init__(
         self, label: str, reference: Reference, *, required: bool = True, **options: Any
     ) -> None:
-        super().__init__(label, [InputRequired()] if required else [Optional()], **options)
+        super().__init__(label, [Required()] if required else [Optional()], **options)
         self.reference = reference
         self.chosen_id: int | None = None
         self.chosen_label = ""
@@ -228,7 +238,8 @@ class RecordForm(Form):
 
     def record_version(self) -> int | None:
         """The version in the form; None when it is missing or not a number."""
-        text = self.version.data or ""
+        # Not `data`: a field that the form lacks would have the record's own version there.
+        text = self.version.raw_data[0] if self.version.raw_data else ""
         return int(text) if text.isdecimal() and len(text) < 10 else None
 
 

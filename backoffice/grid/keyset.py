@@ -7,8 +7,8 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import literal, tuple_
@@ -153,13 +153,13 @@ def _from_json(value: Any, column: InstrumentedAttribute[Any]) -> Any:
                 moment = datetime.fromisoformat(_text(value))
                 if moment.tzinfo is None:
                     raise CursorError("no time zone")
-                return moment
+                return moment.astimezone(UTC)
         if column.type.python_type is int:
             if type(value) is not int or abs(value) > MOST_INTEGER:
                 raise CursorError("not a number in range")
             return value
         return _text(value)
-    except (InvalidOperation, OverflowError, ValueError) as error:
+    except (ArithmeticError, ValueError) as error:  # also a number or moment out of all bounds
         raise CursorError("not readable") from error
 
 

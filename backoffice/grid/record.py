@@ -115,7 +115,9 @@ class RecordPages(Guarded):
     def get_one(self, id: Any) -> Any:  # noqa: A002 - Flask-Admin's name
         """The record, or None when there is none with that id."""
         text = str(id)
-        if not text.isascii() or not text.isdecimal() or not 0 < int(text[:20]) <= MOST_KEY:
+        if not (text.isascii() and text.isdecimal() and len(text) < 20):
+            return None
+        if not 0 < int(text) <= MOST_KEY:
             return None
         return db.session.scalar(self.record_statement(int(text)))
 

@@ -39,6 +39,13 @@ def broken_rule(error: IntegrityError) -> Broken | None:
     return None
 
 
+def says(name: str) -> str:
+    """What the constraint of this name says when it is broken."""
+    constraint = _by_name(name)
+    assert constraint is not None, name  # noqa: S101 - a mistake in a declaration
+    return str(constraint.info["says"])
+
+
 def _told(constraint: Constraint | None) -> Broken | None:
     if constraint is None or "says" not in constraint.info:
         return None

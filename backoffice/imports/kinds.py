@@ -57,6 +57,15 @@ class Kind:
     short_key: tuple[str, ...] = ()
     parent: str | None = None
 
+    @property
+    def owner(self) -> Table:
+        """The table whose rows people see these as part of: orders for their lines."""
+        if self.parent is None:
+            return self.table
+        reference = self.fields[self.parent].reference
+        assert reference is not None and isinstance(reference.table, Table)  # noqa: S101, PT018
+        return reference.table
+
     def rules(self) -> list[CheckConstraint]:
         """The table's rules that have a sentence for people, in a fixed order."""
         checks = (c for c in self.table.constraints if isinstance(c, CheckConstraint))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Table,
     func,
     insert,
+    literal,
     select,
     text,
     update,
@@ -20,7 +22,6 @@ from backoffice.imports.kinds import default_of
 from backoffice.imports.mapping import Layout
 from backoffice.imports.read import FileRefused
 from backoffice.imports.stage import Stage
-from backoffice.models.columns import utc_now
 
 
 def take_lock(connection: Connection, table: Table) -> None:
@@ -38,22 +39,29 @@ def take_lock(connection: Connection, table: Table) -> None:
 
 
 def merge(
-    connection: Connection, layout: Layout, stage: Stage, expected: Counts, *, create_missing: bool
+    connection: Connection,
+    layout: Layout,
+    stage: Stage,
+    expected: Counts,
+    *,
+    at: datetime,
+    create_missing: bool,
 ) -> dict[str, int]:
     """Write every row that is not refused; returns how many of which table were created besides.
 
+    :param at: Stamped on every row that is written; the import's history entry is found by it.
     :raises FileRefused: somebody changed the table meanwhile, so that the counts are not true.
     """
-    created = _create_missing(connection, layout, stage) if create_missing else {}
-    updated = _update(connection, layout, stage)
-    inserted = _insert(connection, layout, stage)
-    _touch_parents(connection, layout, stage)
+    created = _create_missing(connection, layout, stage, at) if create_missing else {}
+    updated = _update(connection, layout, stage, at)
+    inserted = _insert(connection, layout, stage, at)
+    _touch_parents(connection, layout, stage, at)
     if (inserted, updated) != (expected.new, expected.changed):
         raise FileRefused(1, f"{layout.kind.table.name} changed during the import: import again")
     return created
 
 
-def _insert(connection: Connection, layout: Layout, stage: Stage) -> int:
+def _insert(connection: Connection, layout: Layout, stage: Stage, at: datetime) -> int:
     found = stage.found
     columns = [cell.field.column for cell in layout.cells]
     values: dict[str, ColumnElement[Any]] = {
@@ -64,6 +72,7 @@ def _insert(connection: Connection, layout: Layout, stage: Stage) -> int:
     }
     for name in set(layout.kind.key) - set(layout.key):
         values[name] = _next_number(layout, stage, name)
+    values |= _new_stamp(layout.kind.table, at)
     rows = select(*values.values()).where(found.c.row_id.is_(None), stage.not_refused())
     # In the order of the file, so that ids, and lists without another order, follow it.
     statement = insert(layout.kind.table).from_select(list(values), rows.order_by(found.c.line))
@@ -84,7 +93,7 @@ def _next_number(layout: Layout, stage: Stage, name: str) -> ColumnElement[Any]:
     return func.coalesce(highest, 0) + nth
 
 
-def _update(connection: Connection, layout: Layout, stage: Stage) -> int:
+def _update(connection: Connection, layout: Layout, stage: Stage, at: datetime) -> int:
     table, found = layout.kind.table, stage.found
     changed = [cell.field.column for cell in layout.cells if cell.field.name not in layout.key]
     if not changed:
@@ -96,23 +105,25 @@ def _update(connection: Connection, layout: Layout, stage: Stage) -> int:
     statement = (
         update(table)
         .where(table.c.id == found.c.row_id, stage.not_refused())
-        .values(values | _stamp(table))
+        .values(values | _stamp(table, at))
     )
     return _rowcount(connection, statement)
 
 
-def _touch_parents(connection: Connection, layout: Layout, stage: Stage) -> None:
+def _touch_parents(connection: Connection, layout: Layout, stage: Stage, at: datetime) -> None:
     """An order's lines are edited with the order: its version tells an open form of the change."""
     cell = layout.cell(layout.kind.parent) if layout.kind.parent else None
     if cell is not None:
-        (foreign,) = cell.field.column.foreign_keys
-        parents = foreign.column.table
-        assert isinstance(parents, Table)  # noqa: S101 - for the type checker
+        parents = layout.kind.owner
         changed = select(stage.found.c[cell.field.column.name]).where(stage.not_refused())
-        connection.execute(update(parents).where(parents.c.id.in_(changed)).values(_stamp(parents)))
+        connection.execute(
+            update(parents).where(parents.c.id.in_(changed)).values(_stamp(parents, at))
+        )
 
 
-def _create_missing(connection: Connection, layout: Layout, stage: Stage) -> dict[str, int]:
+def _create_missing(
+    connection: Connection, layout: Layout, stage: Stage, at: datetime
+) -> dict[str, int]:
     """Make what the rows refer to, named like its key, and fill the new ids in."""
     created = {}
     found = stage.found
@@ -122,10 +133,12 @@ def _create_missing(connection: Connection, layout: Layout, stage: Stage) -> dic
             continue
         other, theirs, id_column = key.table, found.c[cell.field.name], cell.field.column.name
         unknown = (theirs.is_not(None), found.c[id_column].is_(None))
-        names = dict.fromkeys((key.name, "name"), theirs)
-        rows = select(*[theirs.label(name) for name in names]).where(*unknown, stage.not_refused())
         assert isinstance(other, Table)  # noqa: S101 - for the type checker
-        count = _rowcount(connection, insert(other).from_select(list(names), rows.distinct()))
+        new = select(theirs.label("key")).where(*unknown, stage.not_refused()).distinct()
+        keys = new.subquery("new").c.key
+        values = dict.fromkeys((key.name, "name"), keys) | _new_stamp(other, at)
+        rows = select(*[value.label(name) for name, value in values.items()])
+        count = _rowcount(connection, insert(other).from_select(list(values), rows))
         if count:
             created[other.name] = count
             known = select(other.c.id).where(key == theirs).correlate(found).scalar_subquery()
@@ -133,10 +146,15 @@ def _create_missing(connection: Connection, layout: Layout, stage: Stage) -> dic
     return created
 
 
-def _stamp(table: Table) -> dict[str, Any]:
+def _stamp(table: Table, at: datetime) -> dict[str, Any]:
     if "version" not in table.c:
         return {}
-    return {"version": table.c.version + 1, "updated_at": utc_now()}
+    return {"version": table.c.version + 1, "updated_at": at}
+
+
+def _new_stamp(table: Table, at: datetime) -> dict[str, ColumnElement[Any]]:
+    moments = [table.c[name] for name in ("created_at", "updated_at") if name in table.c]
+    return {column.name: literal(at, column.type) for column in moments}
 
 
 def _rowcount(connection: Connection, statement: Any) -> int:

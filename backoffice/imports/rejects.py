@@ -7,8 +7,8 @@ copy of the rows.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Generator
+from contextlib import closing, nullcontext
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -51,13 +51,16 @@ def rejects(
         the file's own dialect: mended, it can be imported as it is.
     """
     kept: list[Reject] = []
-    with to.open("w", encoding=source.encoding, newline="") if to else nullcontext() as file:
+    refused = _refused_rows(connection, source, layout, stage)
+    out = to.open("w", encoding=source.encoding, newline="") if to else nullcontext()
+    with out as file, closing(refused):
         write = None
         if file is not None:
-            out = csv.writer(file, delimiter=source.delimiter, lineterminator=source.newline)
-            write = out.writerow
+            write = csv.writer(
+                file, delimiter=source.delimiter, lineterminator=source.newline
+            ).writerow
             write([*source.header, "line", "reason"])
-        for cells, complaints in _refused_rows(connection, source, layout, stage):
+        for cells, complaints in refused:
             if write is not None:
                 reasons = "; ".join(_brief(complaint) for complaint in complaints)
                 padded = cells + [""] * (layout.width - len(cells))
@@ -70,19 +73,19 @@ def rejects(
 
 def _refused_rows(
     connection: Connection, source: Source, layout: Layout, stage: Stage
-) -> Iterator[tuple[list[str], list[Reject]]]:
+) -> Generator[tuple[list[str], list[Reject]], None, None]:
     complaints = stage.complaints
     ordered = select(complaints).order_by(complaints.c.line, complaints.c.header)
-    found = connection.execute(ordered, execution_options={"yield_per": 1_000})
     places = [(cell.field.name, cell.header, cell.index) for cell in layout.cells]
     columns = {header: [index] for _, header, index in places if index is not None}
     columns[layout.key_header] = [
         i for name, _, i in places if name in layout.key and i is not None
     ]
     records = rows(source)
-    for line, group in groupby(found, key=attrgetter("line")):
-        cells = next(cells for at, cells in records if at == line)
-        yield cells, [_reject(complaint, cells, columns) for complaint in group]
+    with connection.execute(ordered, execution_options={"yield_per": 1_000}) as found:
+        for line, group in groupby(found, key=attrgetter("line")):
+            cells = next(cells for at, cells in records if at == line)
+            yield cells, [_reject(complaint, cells, columns) for complaint in group]
 
 
 def _reject(complaint: Any, cells: list[str], columns: dict[str, list[int]]) -> Reject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,10 +81,13 @@ def run_import(
         refused = rejects(connection, source, layout, to, choices.rejects_file)
         if counts.refused and not choices.skip_refused:
             counts = Counts(0, 0, counts.refused)
+        at = datetime.now(UTC)
         created: dict[str, int] = {}
         writes = bool(counts.new or counts.changed) and not choices.dry_run
         if writes:
-            created = merge(connection, layout, to, counts, create_missing=choices.create_missing)
+            created = merge(
+                connection, layout, to, counts, at=at, create_missing=choices.create_missing
+            )
         report = Report(
             kind=kind.name,
             file=source.name,
@@ -96,19 +100,23 @@ def run_import(
             ignored=layout.ignored,
             rejects=refused,
         )
-        run = _record(session, kind, report) if writes else None
+        run = _record(session, kind, report, at) if writes else None
     return replace(report, run=run, seconds=round(time.monotonic() - begun, 3))
 
 
-def _record(session: Session, kind: Kind, report: Report) -> int:
-    """The history entry of the whole import."""
-    told = ("file", "rows", "inserted", "updated", "unchanged", "rejected", "created")
+def _record(session: Session, kind: Kind, report: Report, at: datetime) -> int:
+    """The history entry of the whole import, and one for each table where more was created.
+
+    Lines are part of their order, so their import is told in the history of orders.
+    """
+    told = {n: getattr(report, n) for n in ("kind", "file", "rows")}
+    label = report.file[:300]
+    for name, count in report.created.items():
+        changes = told | {"inserted": count}
+        history.add_entry(session, action="import", table=name, label=label, changes=changes, at=at)
+    counts = ("inserted", "updated", "unchanged", "rejected")
+    changes = told | {name: getattr(report, name) for name in counts}
+    table = kind.owner.name
     return history.add_entry(
-        session,
-        action="import",
-        table=kind.table.name,
-        label=report.file[:300],
-        changes={
-            name: getattr(report, name) for name in told if name != "created" or report.created
-        },
+        session, action="import", table=table, label=label, changes=changes, at=at
     )

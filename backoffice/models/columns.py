@@ -21,7 +21,7 @@ class Exact(TypeDecorator[Decimal]):
     PostgreSQL stores NUMERIC. SQLite would store NUMERIC as a binary fraction, so there the
     column holds the integer number of ten-thousandths. Compared and bound values are converted
     alike, so an expression of one such column and literals reads the same on both; a product of
-    two such columns counts in hundred-millionths on SQLite (see ``models.order.line_amount``).
+    two such columns counts in hundred-millionths on SQLite (see ``dashboard.queries``).
     """
 
     impl = Numeric

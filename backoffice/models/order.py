@@ -45,6 +45,9 @@ REVENUE_STATUSES = (
 )
 """Orders that count as sold, on the day they were placed."""
 
+MOST_AMOUNT = 10**9
+"""No line's quantity times price reaches this."""
+
 STATUS = Enum(
     OrderStatus,
     native_enum=False,  # a new status is a changed CHECK, not a changed type
@@ -141,7 +144,7 @@ class OrderLine(Base):
         # Keeps sums exact on SQLite, whose integers end at 9.2e18: a line counts in 1e-8.
         rule(
             "amount_bounded",
-            column("quantity") * column("unit_price", Exact()) < literal(10**9, Exact(14)),
+            column("quantity") * column("unit_price", Exact()) < literal(MOST_AMOUNT, Exact(14)),
             field="quantity",
             says="Quantity times price must stay below 1,000,000,000.",
         ),
@@ -151,7 +154,9 @@ class OrderLine(Base):
 
     id: Mapped[Key]
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
-    line_no: Mapped[int]
+    # By it SQLite inserts all new lines in one statement, and not one a line. The price: one
+    # flush may add lines to one order only, or SQLAlchemy refuses it.
+    line_no: Mapped[int] = mapped_column(insert_sentinel=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     quantity: Mapped[int]
     unit_price: Mapped[Money]

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm.attributes import flag_modified
 from wtforms import BooleanField, FieldList, Form, FormField, HiddenField, SelectField
+from wtforms.fields import SelectChoice
+from wtforms.validators import ValidationError
 
 from backoffice.grid.forms import (
     ExactField,
@@ -17,7 +19,9 @@ from backoffice.grid.forms import (
     long_text_field,
     text_field,
 )
+from backoffice.grid.rules import says
 from backoffice.models import Customer, Order, OrderLine, OrderStatus
+from backoffice.models.order import MOST_AMOUNT
 from backoffice.references import CUSTOMER, PRODUCT
 
 LINE_COLUMNS = ("product_id", "quantity", "unit_price", "discount")
@@ -58,9 +62,23 @@ class LineForm(Form):
     def validate(self, extra_validators: Any = None) -> bool:
         return self.remove.data or self.is_blank or super().validate(extra_validators)
 
+    # The database keeps these rules as well, but cannot tell which of the lines broke them.
+
+    def validate_quantity(self, field: WholeField) -> None:
+        if field.data and self.unit_price.data and field.data * self.unit_price.data >= MOST_AMOUNT:
+            raise ValidationError(says("ck_order_lines_amount_bounded"))
+
+    def validate_unit_price(self, field: ExactField) -> None:
+        if field.data is not None and field.data < 0:
+            raise ValidationError(says("ck_order_lines_unit_price_range"))
+
+    def validate_discount(self, field: ExactField) -> None:
+        if field.data is not None and not 0 <= field.data <= 1:
+            raise ValidationError(says("ck_order_lines_discount_range"))
+
     def populate_obj(self, obj: OrderLine) -> None:
         for field in (self.product, self.quantity, self.unit_price, self.discount):
-            field.populate_obj(obj, field.name)
+            field.populate_obj(obj, field.short_name)
 
 
 class OrderForm(RecordForm):
@@ -70,7 +88,7 @@ class OrderForm(RecordForm):
     customer = ReferenceField("Customer", CUSTOMER, required=False)
     status = SelectField(
         "Status",
-        choices=[(status.value, status.value.capitalize()) for status in OrderStatus],
+        choices=[SelectChoice(status.value, status.value.capitalize()) for status in OrderStatus],
         default=OrderStatus.DRAFT.value,
     )
     placed_at = MomentField("Placed", required=True, default=lambda: datetime.now(UTC))
@@ -82,7 +100,7 @@ class OrderForm(RecordForm):
     ship_city = text_field("City", Order.ship_city)
     ship_region = text_field("Region", Order.ship_region)
     ship_country = text_field("Country", Order.ship_country)
-    lines = FieldList(FormField(LineForm), "Lines", max_entries=MOST_LINES)
+    lines = FieldList(FormField(LineForm), "Lines")
 
     def process(self, formdata: Any = None, obj: Any = None, **data: Any) -> None:
         """Also offer one blank line, so that a line can be added without a script."""
@@ -91,6 +109,15 @@ class OrderForm(RecordForm):
             self.lines.append_entry()
         if formdata and "add_line" in formdata and len(self.lines) < MOST_LINES:
             self.lines.append_entry()
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Not more lines than an order takes here, or than an import has given it already."""
+        valid = bool(super().validate(extra_validators))
+        most = max(MOST_LINES, len(self.lines.object_data or ()))
+        if len(self.lines) > most:
+            self.form_errors.append(f"An order takes {most:,} lines; these are {len(self.lines):,}.")
+            return False
+        return valid
 
     def populate_obj(self, order: Order) -> None:
         for field in self.shown:

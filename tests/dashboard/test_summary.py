@@ -207,7 +207,7 @@ class TestCurrentSummary:
         session.rollback()
 
         make.orders(1, placed_at=NOON)
-        add_entry(session, action="import", table="orders", label="june.csv", changes={})
+        add_entry(session, action="import", table="orders", label="june.csv", changes={}, at=NOON)
         session.commit()
         after = current_summary(session, PERIOD)
 

@@ -1,6 +1,8 @@
 """The dashboard page."""
 
+import csv
 import re
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,6 +11,7 @@ import pytest
 from backoffice import cache
 from backoffice.database import db
 from backoffice.models import OrderStatus
+from tests.conftest import shared
 from tests.dashboard.figures import Sale, save
 from tests.redis_server import redis
 
@@ -21,7 +24,7 @@ def keep(app):
 
     def keep(sales):
         with app.app_context():
-            save(db.session, sales)
+            save(db.session, list(sales))
 
     return keep
 
@@ -45,9 +48,16 @@ class TestDashboard:
         assert f'<a href="/admin/products/details/?id={sold}">Chai &lt;b&gt;</a>' in page
         assert 'title="Out of stock">0<' in page
 
+    def test_leads_to_the_product(self, client, sold):
+        page = client.get("/admin/").text
+
+        links = set(re.findall(r'href="([^"]*products/details[^"]*)"', page))
+        assert [client.get(link).status_code for link in links] == [200]
+
     def test_has_a_table_behind_its_chart(self, client, sold):
         page = client.get("/admin/?period=7d").text
 
+        assert page.count('<g class="column">') == 7
         details = page[page.index("<details>") : page.index("</details>")]
         assert details.count("<tr>") == 8
         assert '<td class="num">1,265,793.04</td>' in details
@@ -104,6 +114,34 @@ class TestDashboard:
         assert moment is not None
         assert moment[0] in second
         assert (len(fresh), len(kept)) == (8, 2), "\n".join(fresh + kept)
+
+
+class TestNorthwind:
+    def test_has_its_known_net_revenue(self, client, keep, make):
+        products = make.products(77)
+        lines = defaultdict(list)
+        for row in read("order_details.csv"):
+            product = products[int(row["ProductID"]) - 1]
+            price, discount = Decimal(row["UnitPrice"]), Decimal(row["Discount"])
+            lines[row["OrderID"]].append((product, int(row["Quantity"]), price, discount))
+        keep(
+            Sale(
+                datetime.fromisoformat(row["OrderDate"]).replace(tzinfo=UTC),
+                OrderStatus.SHIPPED,
+                tuple(lines[row["OrderID"]]),
+            )
+            for row in read("orders.csv")
+        )
+
+        page = client.get("/admin/?period=custom&from=1996-07-04&to=1998-05-06").text
+
+        assert '<dd class="value">1,265,793.04</dd>' in page
+        assert '<dd class="value">830</dd>' in page
+
+
+def read(name):
+    with shared("northwind", name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
 
 
 class TestWithoutItsCache:

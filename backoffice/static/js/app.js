@@ -43,3 +43,6 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
 
 // An error summary takes the focus, so that it is read out and its links are the next stop.
 document.querySelector("[data-focus]")?.focus();
+
+// On a phone the sections scroll sideways: show the current one.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

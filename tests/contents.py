@@ -1,0 +1,21 @@
+"""All that a database holds, to compare before and after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+
+from backoffice.database import Base, db
+
+
+def contents(app: Flask) -> dict[str, list[tuple[Any, ...]]]:
+    """Table -> its rows in the order of their keys; only for the few rows of a test."""
+    with app.app_context(), db.engine.connect() as connection:
+        return {
+            table.name: [
+                tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))
+            ]
+            for table in Base.metadata.sorted_tables
+        }

@@ -1,0 +1,86 @@
+"""What the database holds, read apart from the session of the code under test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Engine, event, func, inspect, select
+
+from backoffice.database import db
+from backoffice.models import HistoryEntry, OrderLine
+
+
+def one(app: Flask, model: type[Any], row_id: int) -> Any:
+    """The row, detached; None when there is none."""
+    with app.app_context():
+        return db.session.get(model, row_id)
+
+
+def columns(app: Flask, model: type[Any], row_id: int) -> dict[str, Any]:
+    """Column -> value of one row."""
+    row = one(app, model, row_id)
+    return {name: getattr(row, name) for name in inspect(model).columns.keys()}
+
+
+def count(app: Flask, model: type[Any]) -> int:
+    with app.app_context():
+        return db.session.scalar(select(func.count()).select_from(model))
+
+
+def newest(app: Flask, model: type[Any]) -> Any:
+    with app.app_context():
+        return db.session.scalar(select(model).order_by(model.id.desc()).limit(1))
+
+
+def lines(app: Flask, order_id: int) -> list[OrderLine]:
+    with app.app_context():
+        statement = select(OrderLine).where(OrderLine.order_id == order_id)
+        return list(db.session.scalars(statement.order_by(OrderLine.line_no)))
+
+
+def entries(app: Flask) -> list[HistoryEntry]:
+    """All history, oldest first."""
+    with app.app_context():
+        return list(db.session.scalars(select(HistoryEntry).order_by(HistoryEntry.id)))
+
+
+def engine(app: Flask) -> Engine:
+    with app.app_context():
+        return db.engine
+
+
+def plan(app: Flask, work: Any) -> list[tuple[str, str]]:
+    """Run ``work`` and return each of its statements with the database's plan for it.
+
+    PostgreSQL is told to avoid sequential scans: a few thousand rows are too few to tell by its
+    own choice whether an index could serve.
+    """
+    ran: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lstrip("(").startswith("SELECT"):
+            ran.append((statement, parameters))
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note)
+        try:
+            work()
+        finally:
+            event.remove(db.engine, "before_cursor_execute", note)
+        db.session.rollback()
+        with db.engine.connect() as connection:
+            explain = "EXPLAIN QUERY PLAN "
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+                explain = "EXPLAIN "
+            return [
+                (
+                    statement,
+                    "\n".join(
+                        str(row[-1])
+                        for row in connection.exec_driver_sql(explain + statement, parameters)
+                    ),
+                )
+                for statement, parameters in ran
+            ]
