@@ -141,7 +141,7 @@ class OrderLine(Base):
             field="discount",
             says="Must be from 0 to 1; 0.15 is 15 percent.",
         ),
-        # Keeps sums exact on SQLite, whose integers end at 9.2e18: a line counts in 1e-8.
+        # Keeps an amount exact on SQLite, whose integers end at 9.2e18: it counts in 1e-8.
         rule(
             "amount_bounded",
             column("quantity") * column("unit_price", Exact()) < literal(MOST_AMOUNT, Exact(14)),

@@ -18,6 +18,8 @@ class Record:
     version it was filled from notices that somebody else saved in between.
     """
 
+    __tablename__: Any
+
     id: Mapped[Key]
     created_at: Mapped[datetime] = mapped_column(
         UtcDateTime, server_default=utc_now(), sort_order=90
