@@ -143,8 +143,6 @@ def limit_sign_in(app: Flask) -> None:
     """
     # One of its own for each application: a shared one would count each try once for each.
     limiter = Limiter(get_remote_address, app=app)
-    # One of its own for each application: a shared one would count each try once for each.
-    limiter = Limiter(get_remote_address, app=app)
     view: Any = app.view_functions["security.login"]
     for limit, key in (
         ("20/minute;200/hour", get_remote_address),

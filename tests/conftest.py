@@ -133,12 +133,6 @@ def app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Iterato
 def forget_tries(app: Flask) -> None:
     """Let everybody try to sign in again."""
     for limiter in app.extensions["limiter"]:
-        forget_tries(app)
-
-
-def forget_tries(app: Flask) -> None:
-    """Let everybody try to sign in again."""
-    for limiter in app.extensions["limiter"]:
         limiter.reset()
 
 

@@ -53,8 +53,8 @@ def engine(app: Flask) -> Engine:
 def plan(app: Flask, work: Any) -> list[tuple[str, str]]:
     """Run ``work`` and return each of its statements with the database's plan for it.
 
-    PostgreSQL is told to avoid sequential scans: a few thousand rows are too few to tell by its
-    own choice whether an index could serve.
+    PostgreSQL is told to avoid sequential and bitmap scans: of a few thousand rows its own choice
+    would not tell whether an index could give them in order.
     """
     ran: list[tuple[str, Any]] = []
 
@@ -73,6 +73,7 @@ def plan(app: Flask, work: Any) -> list[tuple[str, str]]:
             explain = "EXPLAIN QUERY PLAN "
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+                connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
                 explain = "EXPLAIN "
             return [
                 (

@@ -44,7 +44,9 @@ class ProductForm(RecordForm):
     supplier = ReferenceField("Supplier", SUPPLIER, description="Its code, or start its name")
     category = ReferenceField("Category", CATEGORY, required=False)
     price = ExactField("Price", Product.price)
-    stock = WholeField("Stock")
-    reorder_level = WholeField("Reorder level", description="Order more when stock falls to this")
+    stock = WholeField("Stock", default=0)
+    reorder_level = WholeField(
+        "Reorder level", default=0, description="Order more when stock falls to this"
+    )
     active = check_field("Active", description="On sale")
     description = long_text_field("Description")

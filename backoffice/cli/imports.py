@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from backoffice.cli import with_app
+from backoffice.cli import fail, with_app
 from backoffice.database import db
 from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.mapping import Mapping, MappingError, load_mapping
@@ -35,11 +35,16 @@ HELP = """Insert the new rows of FILE, update those that differ, leave the rest 
     \b
     Columns: {columns}
     A new {noun} needs: {needed}
-
+    {note}
     All or nothing: one refused row refuses the file, unless --on-error skip. Every refused cell is
     named by line and column. Exits 0 when every row was taken, 1 when any was refused (also with
     --on-error skip), 2 on wrong usage.
     """
+
+SHORT_KEY = """
+    Without line_no, a line is known by {} and {}, each pair once a file, and a new line takes the
+    next free number of its order, in the order of the file.
+"""
 
 
 @click.group("import")
@@ -92,55 +97,63 @@ OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
 
 def _add_command(kind: Kind) -> None:
     @with_app
-    def run(
-        *,
-        file: str,
-        pairs: tuple[str, ...],
-        mapping: Path | None,
-        encoding: str,
-        delimiter: str | None,
-        dry_run: bool,
-        create_missing: bool,
-        on_error: str,
-        rejects: Path | None,
-        as_json: bool,
-    ) -> None:
-        if rejects is not None and rejects.exists() and file != "-" and rejects.samefile(file):
-            raise click.UsageError("--rejects names FILE itself, which would be overwritten")
-        if rejects is not None and not rejects.parent.is_dir():
-            raise click.UsageError(f"--rejects {rejects}: there is no folder {rejects.parent}")
-        known = _mapping(kind, mapping, pairs)
-        name = "standard input" if file == "-" else Path(file).name
+    def run(file: str, *, as_json: bool, rejects: Path | None, **options: Any) -> None:
+        _check_rejects(file, rejects)
+        mapping = _mapping(kind, options["mapping"], options["pairs"])
         with _on_disk(file) as path, _watching(path) as watch:
             choices = Choices(
-                dry_run=dry_run,
-                create_missing=create_missing,
-                skip_refused=on_error == "skip",
+                dry_run=options["dry_run"],
+                create_missing=options["create_missing"],
+                skip_refused=options["on_error"] == "skip",
                 rejects_file=rejects,
                 watch=watch,
             )
-            try:
-                source = open_source(path, name=name, encoding=encoding, delimiter=delimiter)
-                report = run_import(db.session(), kind, source, known, choices)
-                db.session.commit()
-            except FileRefused as refusal:
-                db.session.rollback()
-                click.echo(f"Error: {name} {refusal}", err=True)
-                report = Report(kind=kind.name, file=name)
-                _finish(report, choices, as_json=as_json, refused=True)
-        _finish(report, choices, as_json=as_json, refused=bool(report.rejected))
+            name = "standard input" if file == "-" else path.name
+            reading = {"encoding": options["encoding"], "delimiter": options["delimiter"]}
+            report = _run(kind, path, name, reading, mapping, choices)
+        refused = report is None or report.rejected > 0
+        _print(report or Report(kind=kind.name, file=name), choices, as_json, refused)
+        sys.exit(1 if refused else 0)
 
     fields = kind.fields.values()
     run.__doc__ = HELP.format(
         key=" and ".join(kind.key),
         columns=", ".join(kind.fields),
         noun=kind.noun,
-        needed=", ".join(f.name for f in fields if f.needed and f.name != "line_no"),
+        needed=", ".join(f.name for f in fields if f.needed),
+        note=SHORT_KEY.format(*kind.short_key) if kind.short_key else "",
     )
     decorated: Callable[..., Any] = run
     for option in reversed(OPTIONS):
         decorated = option(decorated)
     command.command(kind.name, short_help=f"Load {kind.name}.")(decorated)
+
+
+def _run(  # noqa: PLR0917 - what an import is made of
+    kind: Kind, path: Path, name: str, reading: dict[str, Any], mapping: Mapping, choices: Choices
+) -> Report | None:
+    """Import and commit; None when the file as a whole is refused, which is said on stderr."""
+    try:
+        source = open_source(path, name=name, **reading)
+        report = run_import(db.session(), kind, source, mapping, choices)
+        db.session.commit()
+    except FileRefused as refusal:
+        db.session.rollback()
+        click.echo(f"Error: {name} {refusal}", err=True)
+        return None
+    except OSError as error:
+        db.session.rollback()
+        fail(f"{error.filename or name}: {error.strerror}")
+    return report
+
+
+def _check_rejects(file: str, rejects: Path | None) -> None:
+    if rejects is None:
+        return
+    if not rejects.parent.is_dir():
+        raise click.UsageError(f"--rejects {rejects}: there is no folder {rejects.parent}")
+    if file != "-" and rejects.exists() and rejects.samefile(file):
+        raise click.UsageError("--rejects names FILE itself, which would be overwritten")
 
 
 def _mapping(kind: Kind, file: Path | None, pairs: tuple[str, ...]) -> Mapping:
@@ -175,8 +188,7 @@ def _watching(path: Path) -> Iterator[Callable[[BinaryIO], BinaryIO] | None]:
         yield lambda file: bar.wrap_file(file, total=size, description="Reading")
 
 
-def _finish(report: Report, choices: Choices, *, as_json: bool, refused: bool) -> None:
-    """Print the report and exit."""
+def _print(report: Report, choices: Choices, as_json: bool, refused: bool) -> None:
     if report.ignored:
         names = ", ".join(map(repr, report.ignored))
         click.echo(f"{report.file}: columns not used: {names}", err=True)
@@ -193,7 +205,6 @@ def _finish(report: Report, choices: Choices, *, as_json: bool, refused: bool) -
         nothing_done = refused and not choices.skip_refused
         said = "nothing imported" if nothing_done else "dry run" if choices.dry_run else "done"
         click.echo(f"{report.file}: {said}, {report.rows:,} rows: {counts}, {report.seconds:.1f} s")
-    sys.exit(1 if refused else 0)
 
 
 for _kind in KINDS.values():

@@ -18,8 +18,14 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
-from wtforms.validators import StopValidation, ValidationError
+from wtforms.validators import (
+    InputRequired,
+    Length,
+    NumberRange,
+    Optional,
+    StopValidation,
+    ValidationError,
+)
 from wtforms.widgets import TextInput
 
 from backoffice.grid.reference import Reference, find
@@ -146,7 +152,7 @@ class MomentField(StringField):
         if self.data is None:
             return ""
         # Seconds are shown where there are some, fractions kept by `populate_obj`.
-        return f"{self.data:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+        return self.data.replace(tzinfo=None).isoformat(" ", "seconds").removesuffix(":00")
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = None

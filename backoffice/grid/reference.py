@@ -46,7 +46,9 @@ class Reference:
         ranges = [
             self._begins(column, start)
             for column in dict.fromkeys((self.key, self.label))
-            for start in dict.fromkeys((text, text.upper(), text.capitalize(), text.title()))
+            for start in dict.fromkeys(
+                (text, text.upper(), text.capitalize(), text.title(), text.lower())
+            )
         ]
         found = union(*(select(part.subquery()) for part in ranges)).subquery()
         return select(found).order_by(found.c.label, found.c.key).limit(MOST_SUGGESTIONS)

@@ -15,7 +15,7 @@ from backoffice import history
 from backoffice.database import allow_long_work
 from backoffice.imports.check import Counts, check
 from backoffice.imports.kinds import Kind
-from backoffice.imports.mapping import Mapping, match
+from backoffice.imports.mapping import Layout, Mapping, match
 from backoffice.imports.merge import merge, take_lock
 from backoffice.imports.read import Source, rows
 from backoffice.imports.rejects import Reject, rejects
@@ -81,27 +81,30 @@ def run_import(
         refused = rejects(connection, source, layout, to, choices.rejects_file)
         if counts.refused and not choices.skip_refused:
             counts = Counts(0, 0, counts.refused)
-        at = datetime.now(UTC)
-        created: dict[str, int] = {}
-        writes = bool(counts.new or counts.changed) and not choices.dry_run
-        if writes:
-            created = merge(
-                connection, layout, to, counts, at=at, create_missing=choices.create_missing
-            )
-        report = Report(
-            kind=kind.name,
-            file=source.name,
-            rows=total,
-            inserted=counts.new,
-            updated=counts.changed,
-            unchanged=total - counts.new - counts.changed - counts.refused,
-            rejected=counts.refused,
-            created=created,
-            ignored=layout.ignored,
-            rejects=refused,
-        )
-        run = _record(session, kind, report, at) if writes else None
-    return replace(report, run=run, seconds=round(time.monotonic() - begun, 3))
+        report = _report(layout, source, total, counts, refused)
+        if (counts.new or counts.changed) and not choices.dry_run:
+            at = datetime.now(UTC)
+            create = choices.create_missing
+            created = merge(connection, layout, to, counts, at=at, create_missing=create)
+            report = replace(report, created=created)
+            report = replace(report, run=_record(session, kind, report, at))
+    return replace(report, seconds=round(time.monotonic() - begun, 3))
+
+
+def _report(
+    layout: Layout, source: Source, total: int, counts: Counts, refused: tuple[Reject, ...]
+) -> Report:
+    return Report(
+        kind=layout.kind.name,
+        file=source.name,
+        rows=total,
+        inserted=counts.new,
+        updated=counts.changed,
+        unchanged=total - counts.new - counts.changed - counts.refused,
+        rejected=counts.refused,
+        ignored=layout.ignored,
+        rejects=refused,
+    )
 
 
 def _record(session: Session, kind: Kind, report: Report, at: datetime) -> int:

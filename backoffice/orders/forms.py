@@ -115,7 +115,9 @@ class OrderForm(RecordForm):
         valid = bool(super().validate(extra_validators))
         most = max(MOST_LINES, len(self.lines.object_data or ()))
         if len(self.lines) > most:
-            self.form_errors.append(f"An order takes {most:,} lines; these are {len(self.lines):,}.")
+            self.form_errors.append(
+                f"An order takes {most:,} lines; these are {len(self.lines):,}."
+            )
             return False
         return valid
 

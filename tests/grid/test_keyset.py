@@ -15,7 +15,7 @@ from tests.grid.sections import MODELS, TABLES, first, views
 from tests.pages import visit
 
 BOUNDED = settings(
-    max_examples=8,
+    max_examples=20,
     derandomize=True,
     deadline=None,
     database=None,

@@ -22,6 +22,23 @@ from backoffice.imports.read import open_source
 from backoffice.imports.run import Choices, Report, run_import
 from tests.conftest import SECRET
 
+HEADER = "sku,name,supplier,price,stock\n"
+
+
+def products(count: int, price: Callable[[int], str] = lambda n: f"{n}.50") -> str:
+    """A file of that many products of the supplier SUP1."""
+    return HEADER + "".join(f"P{n},Product {n},SUP1,{price(n)},{n}\n" for n in range(count))
+
+
+def counts(report: Report) -> tuple[int, int, int, int]:
+    """Inserted, updated, unchanged and rejected, which must add up to the rows."""
+    assert report.inserted + report.updated + report.unchanged + report.rejected == report.rows
+    return report.inserted, report.updated, report.unchanged, report.rejected
+
+
+def reasons(report: Report) -> list[str]:
+    return [str(reject) for reject in report.rejects]
+
 
 @pytest.fixture
 def load(app: Flask, tmp_path: Path) -> Callable[..., Report]:

@@ -1,0 +1,58 @@
+"""`manage.py` as a process of its own, over a database of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SECRET
+
+ROOT = Path(__file__).resolve().parents[2]
+CLEAN = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith("BACKOFFICE_")
+    and name not in {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"}
+}
+
+
+@pytest.fixture(scope="session")
+def command(tmp_path_factory):
+    """Runs `manage.py ...` from a directory of its own and returns the finished process."""
+
+    def run(*arguments, url="", input=None, **settings):  # noqa: A002 - subprocess's own name
+        folder = tmp_path_factory.mktemp("run")
+        environment = {
+            **CLEAN,
+            "DATABASE_URL": url,
+            "SECRET_KEY": SECRET,
+            "BACKOFFICE_INSTANCE_PATH": str(folder / "instance"),
+            **settings,
+        }
+        return subprocess.run(
+            [sys.executable, ROOT / "manage.py", *arguments],
+            cwd=folder,
+            env=environment,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, new_database):
+    """URL of an empty database of either kind."""
+    return new_database(request.param)
+
+
+@pytest.fixture
+def manage(command, database):
+    """Runs `manage.py ...` over ``database``, which `db upgrade` has prepared."""
+    assert command("db", "upgrade", url=database).returncode == 0
+    return lambda *arguments, **options: command(*arguments, url=database, **options)

@@ -1,0 +1,133 @@
+"""Filters, and what a list makes of an address that says nonsense."""
+
+import pytest
+
+from tests.grid.sections import TABLES
+from tests.pages import visit
+
+
+def keys(client, table, **arguments):
+    return sorted(visit(client, f"/admin/{table}/", **arguments).keys)
+
+
+class TestChoice:
+    def test_narrows_to_one_value(self, client, make):
+        make.suppliers(code="ON")
+        make.suppliers(code="OFF", active=False)
+
+        assert keys(client, "suppliers", active="yes") == ["ON"]
+        assert keys(client, "suppliers", active="no") == ["OFF"]
+        assert keys(client, "suppliers", active="") == ["OFF", "ON"]
+
+    def test_knows_every_status_of_an_order(self, client, make):
+        for status in ("draft", "placed", "paid", "shipped", "delivered", "cancelled"):
+            make.orders(number=status, status=status)
+
+        for status in ("draft", "placed", "paid", "shipped", "delivered", "cancelled"):
+            page = visit(client, "/admin/orders/", status=status)
+            assert page.keys == [status]
+            assert page.chips == [f"Status: {status.capitalize()}"]
+
+    def test_complains_of_an_unknown_value_and_leaves_it_out(self, client, make):
+        make.orders(2)
+
+        page = visit(client, "/admin/orders/", status="lost")
+
+        assert page.status == 400
+        assert "Status cannot be 'lost'" in page.messages[0]
+        assert "The filter was left out" in page.messages[0]
+        assert len(page.rows) == 2
+        assert page.chips == []
+
+
+class TestText:
+    def test_is_exactly_what_the_column_holds(self, client, make):
+        make.customers(code="SE", country="Sweden")
+        make.customers(code="SEN", country="Sweden North")
+
+        assert keys(client, "customers", country="Sweden") == ["SE"]
+        assert keys(client, "customers", country="Swed%") == []
+
+    def test_longer_than_the_column_finds_nothing(self, client, make):
+        make.customers(country="x" * 200)
+
+        assert keys(client, "customers", country="x" * 201) == []
+
+
+class TestReferred:
+    @pytest.fixture(autouse=True)
+    def goods(self, make):
+        for code in ("ACME", "NORD"):
+            supplier = make.suppliers(code=code, name=f"{code} Ltd")[0]
+            make.products(sku=f"OF-{code}", supplier_id=supplier)
+
+    def test_narrows_by_natural_key(self, client):
+        page = visit(client, "/admin/products/", supplier="NORD")
+
+        assert page.keys == ["OF-NORD"]
+        assert page.chips == ["Supplier: NORD"]
+
+    def test_of_an_unknown_key_is_an_empty_list_with_a_way_on(self, client):
+        page = visit(client, "/admin/products/", supplier="NOBODY")
+
+        assert page.status == 200
+        assert page.rows == []
+        assert "No product matches" in page.text
+        assert "Clear search and filters" in page.text
+
+    def test_of_an_endless_key_is_an_empty_list(self, client):
+        assert keys(client, "products", supplier="N" * 5000) == []
+
+    def test_costs_no_statement_of_its_own(self, client, statements):
+        with statements() as ran:
+            visit(client, "/admin/products/", supplier="NORD")
+
+        assert len(ran) == 2, "\n".join(ran)
+
+    def test_go_together_with_others_and_come_off_one_by_one(self, client, make):
+        make.categories(name="Tea")
+        page = visit(client, "/admin/products/", supplier="NORD", active="yes", search="of")
+        removals = [chip.get("href") for chip in page.root.all("a") if chip.text == "×"]
+
+        assert page.keys == ["OF-NORD"]
+        assert page.chips == ["Search: of", "Supplier: NORD", "Active: Yes"]
+        assert removals == [
+            "/admin/products/?supplier=NORD&active=yes",
+            "/admin/products/?search=of&active=yes",
+            "/admin/products/?search=of&supplier=NORD",
+        ]
+
+
+@pytest.mark.parametrize("table", TABLES)
+class TestEveryList:
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            ({"sort": "password"}, "cannot be sorted by 'password'"),
+            ({"sort": "id; DROP TABLE users"}, "cannot be sorted by"),
+            ({"page_size": "1000000"}, "A page has 25, 50, 100, 200 rows, not '1000000'"),
+            ({"page_size": "-1"}, "not '-1'"),
+        ],
+    )
+    def test_complains_of_what_it_does_not_know(self, client, make, table, arguments, says):
+        getattr(make, table)(2)
+
+        page = visit(client, f"/admin/{table}/", **arguments)
+
+        assert page.status == 400
+        assert says in page.messages[0]
+        assert len(page.rows) == 2
+
+    def test_ignores_arguments_of_others(self, client, make, table):
+        getattr(make, table)(1)
+
+        page = visit(client, f"/admin/{table}/", utm_source="mail", id="7", page="3")
+
+        assert page.status == 200
+        assert len(page.rows) == 1
+
+    def test_invites_to_add_the_first_where_there_is_none(self, client, table):
+        page = visit(client, f"/admin/{table}/")
+
+        assert page.status == 200
+        assert f"No {table} yet" in page.text

@@ -1,0 +1,59 @@
+"""Texts that have broken other people's software, from the lists that lie beside the project."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from tests.conftest import SHARED
+
+OWN = (
+    "\0",
+    "a\0b",
+    "%ED%A0%80",
+    "\U0010ffff",
+    "\ufeff",
+    "a" * 5_000,
+    "%" * 300,
+    "_",
+    "\\",
+    "-1",
+    "0",
+    "1e5000",
+    "NaN",
+    "Infinity",
+    "9" * 30,
+    "9223372036854775808",
+    "-9223372036854775809",
+    "1,2",
+    "1.5",
+    "\u0661",
+    "[]",
+    "{}",
+    "null",
+    "true",
+    "end",
+    "{{7*7}}",
+    "${7*7}",
+    "../../etc/passwd",
+)
+
+LISTS = (
+    "sqli/Generic_SQLI.txt",
+    "xss/IntrudersXSS.txt",
+    "xss/xss_payloads_quick.txt",
+    "csv_injection/csv-payload.txt",
+)
+
+
+@cache
+def payloads() -> tuple[str, ...]:
+    """All of them, each once; only our own where the lists are not there."""
+    texts = list(OWN)
+    for name in LISTS:
+        if (file := Path(SHARED, name)).exists():
+            texts += file.read_text(encoding="utf-8").splitlines()
+    if (file := Path(SHARED, "blns/blns.json")).exists():
+        texts += json.loads(file.read_text(encoding="utf-8"))
+    return tuple(dict.fromkeys(texts))
