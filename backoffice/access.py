@@ -99,6 +99,7 @@ def init_app(app: Flask, redis_url: str | None) -> None:
         SECURITY_PASSWORD_LENGTH_MIN=10,
         SECURITY_JOIN_USER_ROLES=False,
         SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_MSG_GENERIC_AUTHN_FAILED=("Email or password is wrong.", "error"),
         SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
         SECURITY_POST_LOGIN_VIEW="/admin/",
         SECURITY_POST_LOGOUT_VIEW="/login",

@@ -17,6 +17,7 @@ from sqlalchemy.orm.unitofwork import UOWTransaction
 
 from backoffice.database import db
 from backoffice.models import Category, Customer, HistoryEntry, Order, OrderLine, Product, Supplier
+from backoffice.models.columns import exact_to_text
 from backoffice.models.record import Record
 
 LABELS = {Supplier: "code", Category: "name", Product: "sku", Customer: "code", Order: "number"}
@@ -147,12 +148,14 @@ def _changed_lines(session: Session) -> dict[Order, dict[str, Any]]:
     ):
         for line in records:
             if isinstance(line, OrderLine):
-                # An orphaned line has let go of its order in memory; the loaded value is kept.
+                # A removed line has let go of its order in memory: SQLAlchemy deletes it as an
+                # orphan without listing it as deleted.
                 order = line.order or _last(line, "order")
+                what = action if line.order else "delete"
                 if order is not None:
                     prefix = f"line {_last(line, 'line_no') or line.line_no}: "
                     told.setdefault(order, {}).update(
-                        {prefix + name: pair for name, pair in _changes(line, action).items()}
+                        {prefix + name: pair for name, pair in _changes(line, what).items()}
                     )
     return told
 
@@ -186,7 +189,7 @@ def _changes(record: Record | OrderLine, action: str) -> dict[str, list[Any]]:
 def _json(value: Any) -> Any:
     """``value`` as JSON keeps it without loss."""
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return exact_to_text(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value

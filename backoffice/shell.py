@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from backoffice.database import db
+from backoffice.models.columns import exact_to_text
 from backoffice.querylog import cost_of_request
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -179,6 +180,5 @@ def show_value(value: Any) -> Markup:
 
 
 def show_price(value: Decimal) -> str:
-    """A price with the decimals that it has, at least two: ``9.80``, ``0.0125``."""
-    shown = f"{value:,.4f}"
-    return shown[:-2] if shown.endswith("00") else shown.rstrip("0")
+    """``1,403.99``, with the decimals that it has."""
+    return exact_to_text(value, thousands=",")

@@ -23,7 +23,7 @@ def include_object(item: Any, name: str | None, kind: str, _reflected: bool, _ot
     return not (kind == "index" and isinstance(item, Index) and is_online(item.table.name, name))
 
 
-def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:
+def render_item(_kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Write our column types under the name that script.py.mako imports."""
     if isinstance(item, columns.Exact):
         return f"columns.Exact({item.precision})"

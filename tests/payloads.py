@@ -57,3 +57,8 @@ def payloads() -> tuple[str, ...]:
     if (file := Path(SHARED, "blns/blns.json")).exists():
         texts += json.loads(file.read_text(encoding="utf-8"))
     return tuple(dict.fromkeys(texts))
+
+
+def dealt(hand: int, hands: int) -> tuple[str, ...]:
+    """Our own and one share of the others: ``hands`` tests together try all of them."""
+    return (*OWN, *payloads()[len(OWN) + hand :: hands])

@@ -7,16 +7,16 @@ import json
 import re
 from functools import partial
 from html import escape
+from itertools import cycle
 from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
 
 from backoffice.database import db
 from backoffice.models import Category, Order, Product, Supplier
-from tests.payloads import payloads
+from tests.payloads import dealt, payloads
 
 SECTIONS = ("products", "suppliers", "categories", "orders", "customers")
 
@@ -77,13 +77,21 @@ GOOD = {
     "suppliers": {"code": "S", "name": "Supplier"},
     "customers": {"code": "C", "name": "Customer"},
     "products": {
-        **{"sku": "P", "name": "Product", "supplier": "SUP1", "price": "1"},
-        **{"stock": "1", "reorder_level": "0"},
+        "sku": "P",
+        "name": "Product",
+        "supplier": "SUP1",
+        "price": "1",
+        "stock": "1",
+        "reorder_level": "0",
     },
     "orders": {
-        **{"number": "N", "status": "draft", "placed_at": "2026-01-01"},
-        **{"lines-0-product": "SKU0001", "lines-0-quantity": "1"},
-        **{"lines-0-unit_price": "1", "lines-0-discount": "0"},
+        "number": "N",
+        "status": "draft",
+        "placed_at": "2026-01-01",
+        "lines-0-product": "SKU0001",
+        "lines-0-quantity": "1",
+        "lines-0-unit_price": "1",
+        "lines-0-discount": "0",
     },
 }
 
@@ -108,16 +116,12 @@ def filled(make) -> dict[str, int]:
 class TestAddress:
     @pytest.mark.parametrize("section", SECTIONS)
     def test_of_a_list_takes_every_payload_in_every_argument(self, client, filled, section):
-        failed = [
-            (name, text)
-            for text in payloads()
-            for name in ("search", "after", "supplier" if section == "products" else "sort")
-            if not survives(client.get(f"/admin/{section}/", query_string={name: text}))
-        ]
+        names = cycle(("search", "after", "supplier" if section == "products" else "sort"))
 
-        assert failed == []
+        for text, name in zip(dealt(SECTIONS.index(section), 5), names, strict=False):
+            assert survives(client.get(f"/admin/{section}/", query_string={name: text})), text
 
-    @few(max_examples=150)
+    @few(max_examples=80)
     @given(
         section=st.sampled_from(SECTIONS),
         arguments=st.dictionaries(st.sampled_from(LIST_ARGUMENTS), texts, min_size=1, max_size=5),
@@ -125,7 +129,7 @@ class TestAddress:
     def test_of_a_list_takes_any_arguments(self, client, filled, section, arguments):
         assert survives(client.get(f"/admin/{section}/", query_string=arguments))
 
-    @few(max_examples=250)
+    @few(max_examples=120)
     @given(
         section=st.sampled_from(SECTIONS),
         sort=sort_names,
@@ -178,26 +182,23 @@ class TestAddress:
 
     @pytest.mark.parametrize("page", ["details", "edit", "delete"])
     def test_of_a_record_takes_every_payload_for_its_id(self, client, filled, page):
-        for text in payloads():
+        for text in dealt(len(page) % 3, 3):
             response = client.get(f"/admin/products/{page}/", query_string={"id": text})
 
             assert response.status_code in (400, 404) or text.strip() == str(filled["products"])
 
     @pytest.mark.parametrize("raw", ["%ED%A0%80", "%00", "%FF%FE", "%", "%u0000", "&&=&", ";"])
     def test_takes_bytes_that_are_no_text(self, client, filled, raw):
-        for section in SECTIONS:
-            for name in ("search", "sort", "after", "name", "id", "q", raw):
-                for page in ("", "lookup/", "details/"):
-                    assert survives(client.get(f"/admin/{section}/{page}?{name}={raw}"))
-            assert survives(client.get(f"/admin/{section}/{raw}"))
+        for name in ("search", "sort", "after", "supplier", "id", "q", raw):
+            for page in ("", "lookup/", "details/"):
+                assert survives(client.get(f"/admin/products/{page}?{name}={raw}"))
+        assert survives(client.get(f"/admin/products/{raw}"))
 
     def test_of_a_lookup_takes_every_payload(self, client, filled):
-        for text in payloads():
-            for section in ("products", "categories"):
-                query = {"q": text}
-                assert survives(client.get(f"/admin/{section}/lookup/", query_string=query))
+        for text, section in zip(dealt(0, 3), cycle(SECTIONS), strict=False):
+            assert survives(client.get(f"/admin/{section}/lookup/", query_string={"q": text}))
 
-    @few(max_examples=100)
+    @few(max_examples=50)
     @given(
         arguments=st.dictionaries(
             st.sampled_from(["period", "from", "to"]),
@@ -209,7 +210,7 @@ class TestAddress:
         assert survives(client.get("/admin/", query_string=arguments))
 
     def test_of_the_dashboard_takes_every_payload(self, client, filled):
-        for text in payloads():
+        for text in dealt(0, 20):
             for query in ({"period": text}, {"from": text, "to": text}):
                 assert survives(client.get("/admin/", query_string=query))
 
@@ -222,7 +223,7 @@ class TestAddress:
 
 class TestForm:
     @pytest.mark.parametrize("section", SECTIONS)
-    @few(max_examples=60)
+    @few(max_examples=25)
     @given(data=st.data())
     def test_takes_anything_for_a_new_record(self, client, filled, section, data):
         form = GOOD[section] | data.draw(
@@ -232,7 +233,7 @@ class TestForm:
         assert survives(client.post(f"/admin/{section}/new/", data=form))
 
     @pytest.mark.parametrize("section", SECTIONS)
-    @few(max_examples=60)
+    @few(max_examples=25)
     @given(data=st.data())
     def test_takes_anything_for_a_record(self, client, filled, section, data):
         names = st.sampled_from((*FIELDS[section], "version"))
@@ -244,26 +245,27 @@ class TestForm:
     @pytest.mark.parametrize("section", SECTIONS)
     def test_takes_every_payload_in_its_text(self, client, filled, section):
         name = {"categories": "description", "products": "description", "orders": "note"}
-        for number, text in enumerate(payloads()):
+        for number, text in enumerate(dealt(SECTIONS.index(section), 10)):
             key = next(iter(GOOD[section]))
             form = GOOD[section] | {key: f"K{number}", name.get(section, "name"): text}
 
             response = client.post(f"/admin/{section}/new/", data=form)
 
             assert response.status_code in (302, 400, 422), text
+            if response.status_code == 302:
+                assert client.get(response.headers["Location"]).status_code == 200, text
 
-    @pytest.mark.parametrize("section", SECTIONS)
-    def test_takes_every_payload_in_its_figures(self, client, filled, section):
+    @pytest.mark.parametrize("section", ["products", "orders"])
+    def test_takes_payloads_in_its_figures(self, client, filled, section):
         figures = [
             name
             for name in FIELDS[section]
             if re.search(r"price|stock|level|quantity|discount|_at$|^status|-id$|supplier", name)
         ]
-        for text in payloads() if figures else ():
-            for name in figures:
-                form = GOOD[section] | {"number": text[:60], name: text}
+        for text, name in zip(dealt(0, 8), cycle(figures), strict=False):
+            form = GOOD[section] | {name: text}
 
-                assert survives(client.post(f"/admin/{section}/new/", data=form)), (name, text)
+            assert survives(client.post(f"/admin/{section}/new/", data=form)), (name, text)
 
     def test_takes_an_empty_one(self, client, filled):
         for section, row_id in filled.items():
@@ -272,12 +274,19 @@ class TestForm:
 
     def test_never_takes_what_it_does_not_show(self, app, client, filled):
         extra = {
-            **{"id": "99", "created_at": "2001-01-01", "updated_at": "2001-01-01"},
-            **{"supplier_id": "2", "product_id": "2", "order_id": "2", "line_no": "7"},
-            **{"lines-0-line_no": "7", "lines-0-order_id": "2", "lines-0-product_id": "2"},
+            "id": "99",
+            "created_at": "2001-01-01",
+            "updated_at": "2001-01-01",
+            "supplier_id": "2",
+            "product_id": "2",
+            "order_id": "2",
+            "line_no": "7",
+            "lines-0-line_no": "7",
+            "lines-0-order_id": "2",
+            "lines-0-product_id": "2",
         }
 
-        for section, model in (("products", Product), ("orders", Order)):
+        for section, model in (("orders", Order), ("products", Product)):
             row_id = filled[section]
             form = GOOD[section] | extra | {"version": "1"}
             client.post(f"/admin/{section}/edit/?id={row_id}", data=form)
@@ -318,15 +327,15 @@ class TestStoredText:
         make.suppliers()
         [row_id] = getattr(make, section)()
 
-        for text in harmful[:: max(1, len(harmful) // 60)]:
+        for text in harmful[:: max(1, len(harmful) // 25)]:
             with app.app_context():
                 version = str(db.session.get(kind, row_id).version)
-            form = GOOD[section] | {column[kind]: text, "version": version}
-            form |= {name: "" for name in form if name.startswith("lines-")}
+            form = {k: v for k, v in GOOD[section].items() if not k.startswith("lines-")}
+            form |= {column[kind]: text, "version": version}
             saved = client.post(f"/admin/{section}/edit/?id={row_id}", data=form)
             assert saved.status_code == 302, text
             with app.app_context():
-                stored = db.session.scalar(select(getattr(kind, column[kind])))
+                stored = getattr(db.session.get(kind, row_id), column[kind])
             assert stored == text
 
             for page in ("", f"details/?id={row_id}", f"edit/?id={row_id}"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 import redis
-from flask import current_app
 
 from backoffice import cache
 from backoffice.cli import fail, with_app
+from backoffice.config import Settings
 
 
 @click.group("cache")
@@ -19,7 +19,7 @@ def command() -> None:
 @with_app
 def clear() -> None:
     """Forget everything that is cached."""
-    if not current_app.config.get("CACHE_REDIS_URL"):
+    if not Settings.from_environ().redis_url:
         # The cache of this process is empty; those of the web processes are out of reach.
         click.echo("nothing to clear: without REDIS_URL each web process keeps its own cache")
         return

@@ -26,8 +26,12 @@ EMAIL = "admin@example.com"
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Where to serve."
 )
-@click.option("--products", type=click.IntRange(min=0), default=2_000, show_default=True)
-@click.option("--orders", type=click.IntRange(min=0), default=5_000, show_default=True)
+@click.option(
+    "--products", type=click.IntRange(min=0), default=2_000, show_default=True, help="How many."
+)
+@click.option(
+    "--orders", type=click.IntRange(min=0), default=5_000, show_default=True, help="How many."
+)
 @click.option("--no-serve", is_flag=True, help="Stop when all is ready.")
 def command(port: int, products: int, orders: int, no_serve: bool) -> None:
     """Fill a database with synthetic data, and serve it.

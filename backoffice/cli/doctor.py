@@ -11,6 +11,7 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from backoffice.cli import with_app
+from backoffice.config import Settings
 from backoffice.database import db, read_only
 from backoffice.indexes.plan import State, compare
 from backoffice.monitoring.health import CHECKS, Finding, check_migrated
@@ -34,7 +35,7 @@ def command() -> None:
 
 def _checks() -> Iterator[tuple[str, list[Finding]]]:
     yield "secret key", list(_check_secret(current_app.config["SECRET_KEY"]))
-    yield "cache", list(_check_cache(current_app.config.get("CACHE_REDIS_URL")))
+    yield "cache", list(_check_cache(Settings.from_environ().redis_url))
     # A database that does not answer ends the command: main() says so and exits 1.
     with read_only(db.engine).connect() as connection:
         migrated = list(check_migrated(connection))

@@ -18,7 +18,13 @@ ROWS = click.IntRange(min=0)
 @click.option("--products", type=ROWS, default=0, help="How many to add.")
 @click.option("--customers", type=ROWS, default=0, help="How many to add.")
 @click.option("--orders", type=ROWS, default=0, help="How many to add, with three lines each.")
-@click.option("--seed", type=click.IntRange(0, 2**31), default=1, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31),
+    default=1,
+    show_default=True,
+    help="Other rows for another.",
+)
 @click.option(
     "--until",
     type=click.DateTime(["%Y-%m-%d"]),

@@ -21,7 +21,6 @@ from wtforms import (
 from wtforms.validators import (
     InputRequired,
     Length,
-    NumberRange,
     Optional,
     StopValidation,
     ValidationError,
@@ -29,7 +28,7 @@ from wtforms.validators import (
 from wtforms.widgets import TextInput
 
 from backoffice.grid.reference import Reference, find
-from backoffice.models.columns import Exact
+from backoffice.models.columns import Exact, exact_to_text
 
 MOST_INTEGER = 2**31 - 1
 LONGEST_TEXT = 20_000
@@ -75,14 +74,12 @@ def check_field(label: str, **options: Any) -> BooleanField:
 class WholeField(StringField):
     """An integer that the column can hold."""
 
-    figure = True
-
     def __init__(
         self, label: str, *, least: int = 0, most: int = MOST_INTEGER, **options: Any
     ) -> None:
         render = {"inputmode": "numeric", "class": "num", **options.pop("render_kw", {})}
-        bounds = NumberRange(least, most, f"Must be from {least:,} to {most:,}.")
-        super().__init__(label, [Required(), bounds], render_kw=render, **options)
+        super().__init__(label, [Required()], render_kw=render, **options)
+        self.least, self.most = least, most
 
     def _value(self) -> str:
         if self.raw_data:
@@ -95,13 +92,13 @@ class WholeField(StringField):
             text = valuelist[0].strip()
             if len(text) > 20 or not text.removeprefix("-").isdecimal():
                 raise ValueError(f"{text[:40]!r} is not a whole number.")
+            if not self.least <= int(text) <= self.most:
+                raise ValueError(f"Must be from {self.least:,} to {self.most:,}.")
             self.data = int(text)
 
 
 class ExactField(StringField):
     """An amount with at most four decimals."""
-
-    figure = True
 
     def __init__(self, label: str, column: InstrumentedAttribute[Decimal], **options: Any) -> None:
         assert isinstance(column.type, Exact)  # noqa: S101 - a mistake in a declaration
@@ -114,8 +111,7 @@ class ExactField(StringField):
             return str(self.raw_data[0])
         if self.data is None:
             return ""
-        text = f"{self.data:.4f}"
-        return text[:-2] if text.endswith("00") else text.rstrip("0")
+        return exact_to_text(self.data)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = None

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, union
+from sqlalchemy import case, func, select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backoffice.database import Rows
@@ -51,7 +51,12 @@ class Reference:
             )
         ]
         found = union(*(select(part.subquery()) for part in ranges)).subquery()
-        return select(found).order_by(found.c.label, found.c.key).limit(MOST_SUGGESTIONS)
+        is_code = func.lower(found.c.key).startswith(text.lower(), autoescape=True)
+        return (
+            select(found)
+            .order_by(case((is_code, found.c.key), else_=found.c.label), found.c.key)
+            .limit(MOST_SUGGESTIONS)
+        )
 
     def _begins(self, column: InstrumentedAttribute[str], start: str) -> Rows:
         return (

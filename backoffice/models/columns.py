@@ -67,6 +67,12 @@ def exact_to_database(value: Decimal, dialect: str) -> Decimal | int:
     return int(value.scaleb(4)) if dialect == "sqlite" else value
 
 
+def exact_to_text(value: Decimal, thousands: str = "") -> str:
+    """The amount with the decimals that it has, at least two: ``9.80``, ``0.0125``."""
+    text = f"{value:{thousands}.4f}"
+    return text[:-2] if text.endswith("00") else text.rstrip("0")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment, always time-zone aware and in UTC.
 

@@ -159,7 +159,9 @@ def _update(line: OrderLine, form: LineForm) -> bool:
     form.populate_obj(line)
     if before == [getattr(line, name) for name in LINE_COLUMNS]:
         return False
-    for name in LINE_COLUMNS:
+    for name, value in zip(LINE_COLUMNS, before, strict=True):
         # All changed lines set the same columns, so they go in one UPDATE however many they are.
-        flag_modified(line, name)
+        # A column that did change must not be marked: it would forget the value it had.
+        if getattr(line, name) == value:
+            flag_modified(line, name)
     return True

@@ -3,61 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, null, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, null, or_
+from sqlalchemy.orm import aliased
 
 from backoffice.models import Customer, OrderStatus, Product, Supplier
 from backoffice.synthetic import words
+from backoffice.synthetic.chunk import CODES_FROM, DAY, SPAN, Chunk, Keys, labelled
 from backoffice.synthetic.draw import Draw, Number, numbers, whole
-
-DAY = 86_400
-SPAN = 730 * DAY
-"""Seconds that the rows are spread over, up to ``Chunk.end``."""
-
-CODES_FROM = 1_000_000
-"""Added to the key in codes: they have one length, so text order is key order, for long."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """The rows of ``table`` from key ``first`` to ``last``; ``done`` of ``total`` went before."""
-
-    table: str
-    dialect: str
-    seed: int
-    first: int
-    last: int
-    done: int
-    total: int
-    end: int  # seconds since 1970; nothing is younger
-
-    def rows(self, columns: Any) -> Select[Any]:
-        """``columns(draw)``, a mapping of column to value, for each row of the chunk."""
-        series = numbers(self.dialect, self.first, self.last)
-        draw = self.draw(series.c.n)
-        return _labelled(columns(draw)).select_from(series)
-
-    def draw(self, number: Number) -> Draw:
-        return Draw(self.dialect, self.table, number, self.seed)
-
-    def passed(self, number: Number, scale: int) -> Number:
-        """How far the row is in the whole run, from 0 up to, not including, ``scale``."""
-        return (number - self.first + self.done) * scale // self.total
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The keys of a table that rows refer to: the smallest, and how many up to the largest."""
-
-    low: int
-    span: int
-
-    def any(self, key: InstrumentedAttribute[int], position: Number) -> ColumnElement[int]:
-        """The existing key at or after ``position``: right where deleted rows left gaps."""
-        return select(func.min(key)).where(key >= self.low + position % self.span).scalar_subquery()
 
 
 def supplier_rows(chunk: Chunk) -> Select[Any]:
@@ -113,15 +67,13 @@ def product_rows(chunk: Chunk, suppliers: Keys, categories: list[int]) -> Select
             "supplier_id": suppliers.any(Supplier.id, draw.below(suppliers.span, "supplier")),
             "category_id": case(
                 (draw.chance(5, "uncategorized"), null()),
-                *((category_no == position, key) for position, key in enumerate(categories)),
+                # In this form the position is worked out once, not for each category.
+                else_=case(dict(enumerate(categories)), value=category_no),
             ),
             "sku": literal("P") + draw.text(draw.number + CODES_FROM),
             "name": finish + " " + material + " " + kind + " " + draw.word(words.SERIES, "series"),
-            "description": kind + " in " + func.lower(material) + ", " + func.lower(finish) + ".",
-            # Many cheap ones, few dear ones: from 0.99 to 1,599.99.
-            "price": draw.money(
-                (1 + draw.below(40, "price")) * (1 + draw.below(40, "scale")) * 100 - 1
-            ),
+            "description": draw.word(words.NOTES, "description"),
+            "price": draw.money(_price_in_cents(draw)),
             "stock": case(
                 (draw.chance(7, "short"), draw.below(reorder_level + 1, "stock")),
                 else_=reorder_level + 1 + draw.below(300, "stock"),
@@ -160,7 +112,7 @@ def order_rows(chunk: Chunk, customers: Keys) -> Select[Any]:
     }
     chosen = customers.any(aliased(Customer).id, _skewed(draw, customers.span, "customer"))
     return (
-        _labelled(columns)
+        labelled(columns)
         .select_from(series)
         .join(Customer, Customer.id == chosen)
         .order_by(series.c.n)
@@ -184,17 +136,12 @@ def line_rows(chunk: Chunk, products: Keys) -> Select[Any]:
         "discount": draw.money(case((discounted < 2, (1 + discounted) * 5), else_=0)),
     }
     return (
-        _labelled(columns)
+        labelled(columns)
         .select_from(orders)
         .join(lines, lines.c.n <= 1 + of_order.below(5, "lines"))
         .join(Product, Product.id == chosen)
         .order_by(orders.c.n, lines.c.n)
     )
-
-
-def _labelled(columns: Mapping[str, Any]) -> Select[Any]:
-    values: list[Any] = [value.label(name) for name, value in columns.items()]
-    return select(*values)
 
 
 def _contact(draw: Draw, host: ColumnElement[str]) -> dict[str, ColumnElement[Any]]:
@@ -242,6 +189,11 @@ def _created_evenly(chunk: Chunk, draw: Draw) -> dict[str, ColumnElement[Any]]:
         "created_at": draw.moment(created),
         "updated_at": draw.moment(case((draw.chance(10, "changes"), changed), else_=created)),
     }
+
+
+def _price_in_cents(draw: Draw) -> Number:
+    """From 0.99 to 1,599.99, many cheap ones, few dear ones."""
+    return (1 + draw.below(40, "price")) * (1 + draw.below(40, "scale")) * 100 - 1
 
 
 def _placed(chunk: Chunk, draw: Draw) -> Number:

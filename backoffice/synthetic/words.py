@@ -77,6 +77,16 @@ SERIES = _words(
     "Xanta Ylva Zeno Aspen Brio Cedar Delta"
 )
 
+NOTES = (
+    "Wipe clean with a damp cloth.",
+    "Spare parts are kept for ten years.",
+    "Packed in recycled cardboard.",
+    "Ships flat, tools included.",
+    "Made in small batches; shades vary.",
+    "Suitable for indoor and outdoor use.",
+    "Two years of guarantee.",
+)
+
 FIRST_NAMES = _words(
     "Anna Ben Carla David Elena Felix Greta Hugo Ines Jonas Karin Lukas Maria Nils Olga Pedro "
     "Rosa Stefan Tara Viktor Amira Bruno Chloe Dario Emma Farid Giulia Henrik Ivana Jack Kofi "

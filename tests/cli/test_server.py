@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -61,7 +62,7 @@ def fetch(port, path):
         try:
             with urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as response:
                 return response.read().decode()
-        except ConnectionError:
+        except URLError:
             time.sleep(0.1)
     raise AssertionError("no answer")
 

@@ -56,8 +56,8 @@ ROWS = {
 # Rule -> what to type where to break it, and the field that then says so.
 TYPING = {
     "uq_suppliers_code": ("suppliers", {"code": "SUP1"}, "code"),
-    "ck_suppliers_code_filled": ("suppliers", {"code": " "}, "code"),
-    "ck_suppliers_name_filled": ("suppliers", {"name": " "}, "name"),
+    "ck_suppliers_code_filled": ("suppliers", {"code": ""}, "code"),
+    "ck_suppliers_name_filled": ("suppliers", {"name": ""}, "name"),
     "uq_categories_name": ("categories", {"name": "Category 1"}, "name"),
     "ck_categories_name_filled": ("categories", {"name": ""}, "name"),
     "uq_products_sku": ("products", {"sku": "SKU0001"}, "sku"),
@@ -120,16 +120,16 @@ class TestRule:
 
     def test_is_kept_by_the_database_which_names_it(self, app, rule):
         model, row = ROWS[rule]
+        if model is Product:
+            row = row | {"supplier_id": stored.newest(app, Supplier).id}
+        if model is OrderLine:
+            row = row | {
+                "order_id": stored.newest(app, Order).id,
+                "product_id": stored.newest(app, Product).id,
+            }
         with app.app_context():
             user = {"email": "known@example.com", "role": "admin", "fs_uniquifier": "a"}
             db.session.execute(insert(User).values(user))
-            if model is Product:
-                row = row | {"supplier_id": stored.newest(app, Supplier).id}
-            if model is OrderLine:
-                row = row | {
-                    "order_id": stored.newest(app, Order).id,
-                    "product_id": stored.newest(app, Product).id,
-                }
 
             with pytest.raises(IntegrityError) as caught:
                 db.session.execute(insert(model).values(row))

@@ -25,7 +25,7 @@ add?.addEventListener("click", (event) => {
 });
 
 table?.addEventListener("chosen", (event) => {
-  const price = event.target.closest("tr").querySelector("[data-price]");
+  const price = event.target.closest("tr").querySelector("input[data-price]");
   if (price && !price.value) price.value = event.detail.price ?? "";
 });
 

@@ -1,0 +1,204 @@
+"""Every page as Chromium sees it: the policy holds, axe finds nothing, it fits a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("app", ["sqlite"], indirect=True),
+]
+
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 900}
+PUBLIC = ("/login", "/login?next=//evil.example")
+
+
+@pytest.fixture
+def pages(make) -> tuple[str, ...]:
+    """The addresses of all kinds of pages, filled with rows that reach the edges."""
+    long = "Wide-" * 30
+    suppliers = make.suppliers(3, country="Norway", email="a@example.com")
+    make.categories(2, description=long)
+    products = make.products(60, reorder_level=20, category_id=1, description=long)
+    make.products(1, name=long + "name", sku="LONG-" * 12)
+    customers = make.customers(3)
+    orders = make.orders(3, note=long)
+    return (
+        *("/admin/", "/admin/?period=90d", "/admin/?period=nonsense"),
+        *("/admin/products/", "/admin/products/?search=LONG", "/admin/products/?search=nothing"),
+        *("/admin/products/?sort=nonsense", "/admin/products/?active=no&page_size=25&sort=price"),
+        *("/admin/suppliers/", "/admin/categories/", "/admin/orders/", "/admin/customers/"),
+        f"/admin/products/details/?id={products[0]}",
+        f"/admin/suppliers/details/?id={suppliers[0]}",
+        f"/admin/customers/details/?id={customers[0]}",
+        f"/admin/orders/details/?id={orders[0]}",
+        f"/admin/products/edit/?id={products[0]}",
+        f"/admin/suppliers/edit/?id={suppliers[0]}",
+        f"/admin/orders/edit/?id={orders[0]}",
+        *("/admin/products/new/", "/admin/orders/new/", "/admin/categories/new/"),
+        f"/admin/suppliers/delete/?id={suppliers[0]}",
+        f"/admin/orders/delete/?id={orders[0]}",
+        *("/admin/products/details/?id=0", "/nowhere", "/admin/?from=%00"),
+    )
+
+
+def visits(page: Page, addresses: tuple[str, ...]) -> Iterator[str]:
+    """Each address once it is shown in ``page``."""
+    for address in addresses:
+        page.goto(address)
+        yield address
+
+
+def refuse(page: Page) -> None:
+    """Send the form of a page with nothing in it, so that it shows its complaints."""
+    page.goto("/admin/products/new/")
+    page.get_by_role("button", name="Add product").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+
+
+@pytest.fixture
+def complaints(browse) -> Callable[[Page], list[str]]:
+    """Listens to a page; what it tells is read and forgotten by calling it."""
+    heard: list[str] = []
+
+    def listen(page: Page) -> list[str]:
+        page.on("console", lambda message: heard.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: heard.append(f"error: {error}"))
+        return heard
+
+    return listen
+
+
+def violations(page: Page) -> list[str]:
+    return page.evaluate("window.violations")
+
+
+class TestPolicy:
+    def test_holds_on_every_page(self, browse, pages, complaints):
+        page, stranger = browse("admin"), browse("")
+        wrong: dict[str, Any] = {}
+
+        for who, addresses in ((page, pages), (stranger, PUBLIC)):
+            heard = complaints(who)
+            for address in visits(who, addresses):
+                # Chromium notes each 4xx answer on the console; those pages are meant to be.
+                said = [line for line in heard if "Failed to load resource" not in line]
+                heard.clear()
+                if said or violations(who):
+                    wrong[address] = said, violations(who)
+
+        assert wrong == {}
+
+    def test_holds_while_the_scripts_work(self, browse, pages, complaints):
+        page = browse("admin")
+        heard = complaints(page)
+
+        page.goto("/admin/products/new/")
+        page.get_by_role("combobox", name="Supplier").press_sequentially("sup")
+        expect(page.get_by_role("listbox", name="Suggestions")).to_be_visible()
+        page.get_by_role("combobox", name="Supplier").press("ArrowDown")
+        page.get_by_role("button", name="Switch between light and dark").click()
+        found = violations(page)
+        page.goto("/admin/orders/new/")
+        page.get_by_role("button", name="Add a line").click()
+
+        assert found + violations(page) + heard == []
+
+    def test_stops_what_is_not_ours(self, browse, pages):
+        page = browse("viewer")
+        page.goto("/admin/products/")
+
+        page.evaluate(
+            """() => {
+              const script = document.createElement("script");
+              script.textContent = "window.broken = true";
+              document.body.append(script);
+              document.body.insertAdjacentHTML("beforeend", "<b style='color: red'>x</b>");
+            }"""
+        )
+
+        assert page.evaluate("window.broken") is None
+        assert len(violations(page)) == 2
+
+
+class TestAxe:
+    @pytest.mark.parametrize("colours", ["light", "dark"])
+    def test_finds_nothing_serious(self, browse, pages, colours):
+        page = browse("admin", color_scheme=colours, viewport=DESK)
+        stranger = browse("", color_scheme=colours)
+        axe, found = Axe(), {}
+
+        for who, addresses in ((page, pages), (stranger, PUBLIC)):
+            for address in visits(who, addresses):
+                if serious := grave(axe, who):
+                    found[address] = serious
+        refuse(page)
+        if serious := grave(axe, page):
+            found["refused form"] = serious
+
+        assert "\n".join(f"{a}: {f}" for a, f in found.items()) == ""
+
+    @pytest.mark.parametrize("colours", ["light", "dark"])
+    def test_finds_nothing_serious_on_a_phone(self, browse, pages, colours):
+        page = browse("admin", color_scheme=colours, viewport=PHONE, has_touch=True)
+        axe, found = Axe(), {}
+
+        for address in visits(page, pages[:1] + pages[3:4] + pages[12:19:3]):
+            if serious := grave(axe, page):
+                found[address] = serious
+
+        assert "\n".join(f"{a}: {f}" for a, f in found.items()) == ""
+
+
+def grave(axe: Axe, page: Page) -> list[str]:
+    """The serious and critical findings, each with where it was found."""
+    return [
+        f"{finding['id']}: {node['target']} {node['failureSummary']}"
+        for finding in axe.run(page).response["violations"]
+        if finding["impact"] in ("serious", "critical")
+        for node in finding["nodes"][:3]
+    ]
+
+
+class TestPhone:
+    @pytest.mark.parametrize("width", [320, 390])
+    def test_needs_no_sideways_scrolling(self, browse, pages, width):
+        page = browse("admin", viewport={"width": width, "height": 844})
+        stranger = browse("", viewport={"width": width, "height": 844})
+        wide = {}
+
+        for who, addresses in ((page, pages), (stranger, PUBLIC)):
+            for address in visits(who, addresses):
+                needs = who.evaluate("document.documentElement.scrollWidth")
+                if needs > width:
+                    wide[address] = needs
+
+        assert wide == {}
+
+    def test_can_open_the_menu(self, browse, pages):
+        page = browse("viewer", viewport=PHONE, has_touch=True)
+        page.goto("/admin/")
+
+        page.get_by_role("link", name="Suppliers", exact=True).first.click()
+
+        expect(page.get_by_role("heading", name="Suppliers")).to_be_visible()
+
+
+class TestColours:
+    def test_are_switched_and_remembered(self, browse, pages):
+        page = browse("viewer", color_scheme="light")
+        page.goto("/admin/products/")
+        light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+        page.get_by_role("button", name="Switch between light and dark").click()
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        page.goto("/admin/suppliers/")
+
+        assert dark != light
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark

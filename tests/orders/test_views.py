@@ -1,0 +1,69 @@
+"""Orders and customers on screen."""
+
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import update
+
+from backoffice.database import db
+from backoffice.models import OrderLine
+from tests.pages import visit
+
+
+class TestOrderList:
+    def test_shows_the_newest_first_with_its_customer(self, client, make):
+        make.customers(name="Alfreds")
+        make.orders(2)
+
+        page = visit(client, "/admin/orders/")
+
+        assert page.keys == ["ORD0002", "ORD0001"]
+        assert page.rows[0] == ["ORD0002", "Alfreds", "placed", "2026-01-01", "–", "–"]
+
+    def test_shows_a_guests_order_without_a_customer(self, client, make):
+        make.orders(customer_id=None)
+
+        assert visit(client, "/admin/orders/").rows[0][1] == "–"
+
+
+class TestOrderDetails:
+    @pytest.fixture
+    def order(self, app, make):
+        """Three lines at 9.99, with quantities 1, 2, 3, all at 15 % off."""
+        order = make.orders(lines=3)[0]
+        with app.app_context():
+            db.session.execute(update(OrderLine).values(discount=Decimal("0.15")))
+            db.session.commit()
+        return order
+
+    def test_show_lines_and_an_exact_total(self, client, order):
+        page = visit(client, "/admin/orders/details/", id=order)
+
+        (lines, *_) = page.root.all("table")
+        cells = [[cell.text for cell in row.all("td")] for row in lines.all("tr")]
+        assert cells[1:4] == [
+            ["1", "Product 1 SKU0001", "1", "9.99", "15 %", "8.49"],
+            ["2", "Product 1 SKU0001", "2", "9.99", "15 %", "16.98"],
+            ["3", "Product 1 SKU0001", "3", "9.99", "15 %", "25.47"],
+        ]
+        # 6 × 9.99 × 0.85 = 50.949; the rounded amounts would come to 50.94.
+        assert cells[4] == ["50.95"]
+
+    def test_say_so_when_there_are_no_lines(self, client, make):
+        order = make.orders(lines=0)[0]
+
+        assert "no lines yet" in visit(client, "/admin/orders/details/", id=order).text
+
+
+class TestCustomerDetails:
+    def test_show_the_newest_orders_and_lead_to_all(self, client, make):
+        customer = make.customers()[0]
+        make.orders(12, customer_id=customer)
+
+        page = visit(client, "/admin/customers/details/", id=customer)
+
+        tables = [part for part in page.root.all("table") if "ORD" in part.text]
+        keys = [next(row.all("a")).text for row in tables[0].all("tr") if list(row.all("a"))]
+        assert keys == [f"ORD{n:04}" for n in range(12, 2, -1)]
+        links = [link.get("href") for link in page.root.all("a") if link.text == "Show all"]
+        assert len(visit(client, links[0]).rows) == 12
