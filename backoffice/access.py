@@ -107,7 +107,8 @@ def init_app(app: Flask, redis_url: str | None) -> None:
         SECURITY_SEND_REGISTER_EMAIL=False,
         SECURITY_FRESHNESS=timedelta(seconds=-1),
         SECURITY_STATIC_FOLDER=None,
-        RATELIMIT_STORAGE_URI=redis_url or "memory://",
+        # Flask-Limiter has a name of its own for what redis-py calls unix://.
+        RATELIMIT_STORAGE_URI=re.sub(r"^unix:", "redis+unix:", redis_url or "memory://"),
         # A Redis that is gone or stuck must not keep staff out: each process counts by itself.
         RATELIMIT_STORAGE_OPTIONS=(
             {"socket_connect_timeout": 0.2, "socket_timeout": 0.2} if redis_url else {}

@@ -78,7 +78,11 @@ class Settings:
             "timezone": "UTC",
         }
         options = " ".join(f"-c {name}={value}" for name, value in limits.items())
-        return {"pool_pre_ping": True, "pool_timeout": 3, "connect_args": {"options": options}}
+        return {
+            "pool_pre_ping": True,
+            "pool_timeout": 3,
+            "connect_args": {"options": options, "connect_timeout": 5},
+        }
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:

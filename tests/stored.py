@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Engine, event, func, inspect, select
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, func, inspect, select
 
 from backoffice.database import db
 from backoffice.models import HistoryEntry, OrderLine
@@ -20,7 +22,7 @@ def one(app: Flask, model: type[Any], row_id: int) -> Any:
 def columns(app: Flask, model: type[Any], row_id: int) -> dict[str, Any]:
     """Column -> value of one row."""
     row = one(app, model, row_id)
-    return {name: getattr(row, name) for name in inspect(model).columns.keys()}
+    return {column.key: getattr(row, column.key) for column in inspect(model).columns}
 
 
 def count(app: Flask, model: type[Any]) -> int:
@@ -48,6 +50,13 @@ def entries(app: Flask) -> list[HistoryEntry]:
 def engine(app: Flask) -> Engine:
     with app.app_context():
         return db.engine
+
+
+@contextmanager
+def elsewhere(app: Flask) -> Iterator[Connection]:
+    """A transaction of another process, as far as the database can tell; committed at the end."""
+    with create_engine(engine(app).url, poolclass=NullPool).begin() as connection:
+        yield connection
 
 
 def plan(app: Flask, work: Any) -> list[tuple[str, str]]:

@@ -88,7 +88,7 @@ class TestDatabaseUrl:
         "url", ["shop.db", "mysql://u:hunter2@db/shop", "u:hunter2@db", "sqlite://", "sqlite:///"]
     )
     def test_that_is_something_else_is_refused_without_telling_the_password(self, environ, url):
-        with pytest.raises(SettingsError, match="DATABASE_URL .* use postgresql://") as refused:
+        with pytest.raises(SettingsError, match=r"DATABASE_URL .* use postgresql://") as refused:
             Settings.from_environ(environ(DATABASE_URL=url, SECRET_KEY=KEY))
 
         assert "hunter2" not in str(refused.value)

@@ -39,7 +39,7 @@ class TestEntry:
         assert (entry.row_id, entry.label) == (product, "SKU0001")
         assert entry.changes == {
             "name": ["Tea", "Green tea"],
-            "price": ["9.8", "10.1234"],
+            "price": ["9.80", "10.1234"],
             "stock": [3, 0],
         }
 
@@ -76,7 +76,7 @@ class TestEntry:
         assert entry.changes["line 2: quantity"] == [2, None]
         assert entry.changes["line 2: unit_price"] == ["9.99", None]
         assert entry.changes["line 4: quantity"] == [None, 4]
-        assert entry.changes["line 4: discount"] == [None, "0.1"]
+        assert entry.changes["line 4: discount"] == [None, "0.10"]
         assert not [name for name in entry.changes if name.startswith("line 3")]
 
     def test_of_lines_alone_is_the_orders(self, app, client, make):
@@ -86,7 +86,7 @@ class TestEntry:
 
         (entry,) = stored.entries(app)
         assert (entry.table_name, entry.row_id) == ("orders", order)
-        assert entry.changes == {"line 2: discount": ["0", "0.5"]}
+        assert entry.changes == {"line 2: discount": ["0.00", "0.50"]}
 
     def test_of_a_command_names_the_account_that_runs_it(self, app):
         with app.app_context():

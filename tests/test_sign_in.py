@@ -18,6 +18,9 @@ from sqlalchemy import select, update
 from backoffice.database import db
 from backoffice.models import User
 from tests.conftest import forget_tries
+from tests.redis_server import redis
+
+__all__ = ["redis"]
 
 PASSWORD = "correct horse battery"
 BOB = "bob@example.com"
@@ -349,6 +352,30 @@ class TestGuessing:
             guess(environ_base={"REMOTE_ADDR": f"198.51.{n // 200}.{n % 200}"})
 
         assert guess(environ_base={"REMOTE_ADDR": "203.0.113.1"}).status_code == 429
+
+
+class TestWithRedis:
+    """Redis counts the tries for all processes; without it each counts by itself."""
+
+    def test_counts_over_two_processes(self, new_app, redis):
+        apps = [new_app("sqlite", redis_url=redis.url) for _ in range(2)]
+
+        answers = [sign_in(apps[n % 2].test_client(), "bob").status_code for n in range(6)]
+
+        assert answers == [200] * 5 + [429]
+
+    @pytest.mark.parametrize("trouble", ["stop", "freeze"])
+    def test_lets_people_in_and_still_counts_when_it_is_gone(self, new_app, redis, hashed, trouble):
+        app = new_app("sqlite", redis_url=redis.url)
+        add_user(app, hashed)
+        getattr(redis, trouble)()
+        browser = app.test_client()
+
+        sign_in(browser)
+        answers = [sign_in(app.test_client(), "bob").status_code for _ in range(6)]
+
+        assert is_in(browser)
+        assert answers == [200] * 5 + [429]
 
 
 @ONE_DATABASE

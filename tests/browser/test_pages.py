@@ -160,7 +160,7 @@ def grave(axe: Axe, page: Page) -> list[str]:
     """The serious and critical findings, each with where it was found."""
     return [
         f"{finding['id']}: {node['target']} {node['failureSummary']}"
-        for finding in axe.run(page).response["violations"]
+        for finding in axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
         if finding["impact"] in ("serious", "critical")
         for node in finding["nodes"][:3]
     ]

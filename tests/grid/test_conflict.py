@@ -1,7 +1,8 @@
 """Two people in one record: the second is told, sees both versions, and decides."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import event, text
 
 from backoffice.database import db
@@ -60,9 +61,7 @@ class TestTwoEditors:
         changes = [entry.changes[field] for entry in stored.entries(app)]
         assert changes == [["", "Theirs"], ["Theirs", "Mine"]]
 
-    def test_the_second_is_told_again_when_a_third_was_quicker(
-        self, client, other, make, table
-    ):
+    def test_the_second_is_told_again_when_a_third_was_quicker(self, client, other, make, table):
         row_id, field = first(make, table), FIELD[table]
         form = visit(client, f"/admin/{table}/edit/", id=row_id).form
         save(other, table, row_id, {field: "First"})
@@ -93,7 +92,7 @@ def before_writing(app):
 
     def come_between(_session, _flush, _instances):
         if waiting:
-            with stored.engine(app).begin() as connection:
+            with stored.elsewhere(app) as connection:
                 connection.execute(text(waiting.pop()))
 
     with app.app_context():

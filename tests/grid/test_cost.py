@@ -123,9 +123,7 @@ class TestLists:
 
 class TestRecords:
     @pytest.mark.parametrize(("table", "page"), RECORD_PAGES)
-    def test_cost_the_same_however_much_hangs_on_them(
-        self, client, make, statements, table, page
-    ):
+    def test_cost_the_same_however_much_hangs_on_them(self, client, make, statements, table, page):
         lonely = first(make, table, **({"lines": 1} if table == "orders" else {}))
         crowded = crowd(make, table)
         with statements() as for_one:
@@ -151,7 +149,12 @@ class TestRecords:
 class TestSavingAnOrder:
     """Every line changed, in another column than the line before it."""
 
-    COLUMNS = (("quantity", "7"), ("unit_price", "3.25"), ("discount", "0.25"), ("product", "SKU0002"))
+    COLUMNS = (
+        ("quantity", "7"),
+        ("unit_price", "3.25"),
+        ("discount", "0.25"),
+        ("product", "SKU0002"),
+    )
 
     @pytest.fixture
     def cost(self, app, client, make, statements):
@@ -229,7 +232,9 @@ class TestSavingAnOrder:
                 }
             form = visit(client, "/admin/orders/new/").form
             with statements() as ran:
-                assert client.post("/admin/orders/new/", data=filled(form, typed)).status_code == 302
+                assert (
+                    client.post("/admin/orders/new/", data=filled(form, typed)).status_code == 302
+                )
             return ran
 
         for_one = create("N-1", 1)

@@ -10,9 +10,7 @@ from tests.pages import visit
 
 
 class TestCount:
-    @pytest.mark.parametrize(
-        ("rows", "says"), [(0, "0"), (2, "2"), (3, "3"), (4, "3+"), (9, "3+")]
-    )
+    @pytest.mark.parametrize(("rows", "says"), [(0, "0"), (2, "2"), (3, "3"), (4, "3+"), (9, "3+")])
     def test_is_exact_up_to_its_limit(self, make, session, rows, says):
         if rows:
             make.categories(rows)

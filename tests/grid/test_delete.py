@@ -9,17 +9,6 @@ from tests import stored
 from tests.grid.sections import MODELS, TABLES, first
 from tests.pages import Page, delete, filled, save, visit
 
-# Parent table, child table -> makes the parent with three children, by what they are named.
-USES = {
-    ("suppliers", "products"): lambda make: _with(make, "suppliers", "supplier_id", make.products),
-    ("categories", "products"): lambda make: _with(
-        make, "categories", "category_id", make.products
-    ),
-    ("customers", "orders"): lambda make: _with(make, "customers", "customer_id", make.orders),
-    ("products", "order_lines"): lambda make: _product_in_an_order(make),
-    ("orders", "order_lines"): lambda make: make.orders(lines=3)[0],
-}
-
 
 def _with(make, table, column, children):
     row_id = first(make, table)
@@ -31,6 +20,18 @@ def _product_in_an_order(make):
     product = make.products()[0]
     make.orders(lines=3)
     return product
+
+
+# Parent table, child table -> makes the parent with three children, by what they are named.
+USES = {
+    ("suppliers", "products"): lambda make: _with(make, "suppliers", "supplier_id", make.products),
+    ("categories", "products"): lambda make: _with(
+        make, "categories", "category_id", make.products
+    ),
+    ("customers", "orders"): lambda make: _with(make, "customers", "customer_id", make.orders),
+    ("products", "order_lines"): _product_in_an_order,
+    ("orders", "order_lines"): lambda make: make.orders(lines=3)[0],
+}
 
 
 def test_every_foreign_key_has_a_case():
@@ -180,13 +181,9 @@ class TestProducts:
 def key_of(table):
     """The natural key's column."""
     return next(
-        name
-        for name in ("code", "sku", "number", "name")
-        if name in inspect(MODELS[table]).columns
+        name for name in ("code", "sku", "number", "name") if name in inspect(MODELS[table]).columns
     )
 
 
 def post_delete(client, table, row_id, form):
     return Page(client.post(f"/admin/{table}/delete/?id={row_id}", data=form))
-
-

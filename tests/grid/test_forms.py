@@ -5,7 +5,8 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 from wtforms import Form
 
@@ -142,7 +143,7 @@ class TestMoment:
         assert "is not a date and time such as 2026-01-31 08:00." in problem(placed=text)
 
     @BOUNDED
-    @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))
+    @given(st.datetimes(timezones=st.just(UTC)))
     def test_that_was_not_edited_is_left_alone(self, moment):
         record = SimpleNamespace(placed=moment)
         shown = Sample(obj=record).placed._value()

@@ -131,9 +131,7 @@ class TestPlans:
                     Position(cursor),
                     Position(cursor, backward=True),
                 ):
-                    at = ListState(
-                        table, order, view.default_sort, position=position, page_size=25
-                    )
+                    at = ListState(table, order, view.default_sort, position=position, page_size=25)
                     (statement, plan), *_ = stored.plan(app, lambda at=at: view.run(at))
                     assert not sorts_all(plan), f"{statement}\n{plan}"
                     assert "ix_" in plan or "uq_" in plan or "autoindex" in plan, plan

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
 from backoffice.database import db
@@ -162,7 +163,9 @@ TYPED = {
     "text": st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
     "money": st.decimals("-99999999.9999", "99999999.9999", places=4),
     "moment": st.datetimes(
-        datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones()
+        datetime.fromisoformat("1900-01-01"),
+        datetime.fromisoformat("2200-01-01"),
+        timezones=st.timezones(),
     ),
 }
 KEYS = st.integers(1, 2**63 - 1)

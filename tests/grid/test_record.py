@@ -133,7 +133,9 @@ class TestEverySection:
     def test_details_show_every_field_of_the_form(self, app, client, supplier, table):
         form = visit(client, f"/admin/{table}/new/").form
         texts = {
-            name: f"<b>{name}</b>" for name, text in form.items() if text == "" and name != "version"
+            name: f"<b>{name}</b>"
+            for name, text in form.items()
+            if text == "" and name != "version"
         }
         dates = {"placed_at": "2026-01-31", "shipped_at": "2026-02-01"}
         typed = {

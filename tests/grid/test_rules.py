@@ -136,9 +136,7 @@ class TestRule:
             db.session.rollback()
 
         info = RULES[rule].info
-        assert broken_rule(caught.value) == Broken(
-            model.__tablename__, info["field"], info["says"]
-        )
+        assert broken_rule(caught.value) == Broken(model.__tablename__, info["field"], info["says"])
         assert says(rule) == info["says"]
 
     @pytest.mark.parametrize("way", ["new", "edit"])

@@ -53,9 +53,10 @@ class TestSearch:
         assert page.status == 200
         assert "No product matches" in page.text
         assert "Nothing fits “cocoa”" in page.text
-        assert '<a class="button" href="/admin/products/">' in client.get(
-            "/admin/products/?search=cocoa&active=yes"
-        ).text
+        assert (
+            '<a class="button" href="/admin/products/">'
+            in client.get("/admin/products/?search=cocoa&active=yes").text
+        )
 
     def test_is_kept_by_sort_and_pages(self, client, make):
         make.products(60, name="Many")

@@ -93,6 +93,15 @@ class TestNorthwind:
         )
         assert f"{by_sql / (one * one):.2f}" == "1265793.04"
 
+    def test_is_told_by_the_dashboard(self, load, client):
+        for kind in FILES:
+            load_file(load, kind)
+
+        page = client.get("/admin/?period=custom&from=1996-07-01&to=1998-05-31").text
+
+        assert '<dd class="value">1,265,793.04</dd>' in page
+        assert '<dd class="value">830</dd>' in page
+
 
 class TestOnlineRetail:
     def test_is_split_and_comes_in_as_the_file_says(self, manage, tables, tmp_path):

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
@@ -63,13 +64,17 @@ class TestMoney:
         assert Decimal(shown) == price
         assert stored.one(make.app, Product, product).price == price
 
-    @pytest.mark.parametrize("price", ["NaN", "Infinity", "-Infinity", "0.00001", "1.23456", "sNaN"])
+    @pytest.mark.parametrize(
+        "price", ["NaN", "Infinity", "-Infinity", "0.00001", "1.23456", "sNaN"]
+    )
     def test_is_refused_where_it_could_not_be_kept(self, make, session, price):
         with pytest.raises((StatementError, ValueError)):
             products_at(make, session, [Decimal(price)])
         session.rollback()
 
-    @pytest.mark.parametrize("price", ["'NaN'", "'Infinity'", "'-Infinity'", "100000000", "-0.0001"])
+    @pytest.mark.parametrize(
+        "price", ["'NaN'", "'Infinity'", "'-Infinity'", "100000000", "-0.0001"]
+    )
     def test_is_refused_by_the_database_itself(self, make, session, price):
         make.products()
         if session.get_bind().dialect.name == "sqlite":
@@ -113,7 +118,9 @@ class TestLineAmount:
 
 
 MOMENTS = st.datetimes(
-    datetime(1900, 1, 1), datetime(9999, 12, 30), timezones=st.timezones() | st.just(UTC)
+    datetime.fromisoformat("1900-01-01"),
+    datetime.fromisoformat("9999-12-30"),
+    timezones=st.timezones() | st.just(UTC),
 )
 
 
