@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask, has_request_context
 from flask_login import current_user
-from sqlalchemy import Select, event, insert, inspect, select
+from sqlalchemy import ColumnElement, Select, event, insert, inspect, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.unitofwork import UOWTransaction
 
@@ -20,11 +20,28 @@ from backoffice.models import Category, Customer, HistoryEntry, Order, OrderLine
 from backoffice.models.columns import exact_to_text
 from backoffice.models.record import Record
 
-LABELS = {Supplier: "code", Category: "name", Product: "sku", Customer: "code", Order: "number"}
+LABELS: dict[type[Record], str] = {
+    Supplier: "code",
+    Category: "name",
+    Product: "sku",
+    Customer: "code",
+    Order: "number",
+}
 """The recorded tables with the column that people know a row by."""
 
 UNTOLD = frozenset({"id", "created_at", "updated_at", "version", "order_id"})
 """Columns whose change says nothing that the entry does not say already."""
+
+
+MODELS = {model.__tablename__: model for model in LABELS}
+
+
+@dataclass(frozen=True)
+class Referred:
+    """A row that a changed record refers to, until it is named by its natural key."""
+
+    model: type[Record]
+    id: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,7 @@ def init_app(_app: Flask) -> None:
 def _record_flush(session: Session, _context: UOWTransaction) -> None:
     entries = list(_entries(session))
     if entries:
+        _name_referred(session, entries)
         who = author()
         session.execute(
             insert(HistoryEntry),
@@ -165,6 +183,21 @@ def _last(line: OrderLine, name: str) -> Any:
     return deleted[0] if deleted else None
 
 
+def _name_referred(session: Session, entries: list[dict[str, Any]]) -> None:
+    """Put natural keys in place of ids: one statement for each table referred to."""
+    pairs = [pair for entry in entries for pair in entry["changes"].values()]
+    wanted: dict[type[Record], set[int]] = {}
+    for value in (value for pair in pairs for value in pair):
+        if isinstance(value, Referred):
+            wanted.setdefault(value.model, set()).add(value.id)
+    for model, ids in wanted.items():
+        key = getattr(model, LABELS[model])
+        rows = session.connection().execute(select(model.id, key).where(model.id.in_(sorted(ids))))
+        known = {Referred(model, row[0]): row[1] for row in rows}
+        for pair in pairs:
+            pair[:] = [known.get(value, value) for value in pair]
+
+
 def _changes(record: Record | OrderLine, action: str) -> dict[str, list[Any]]:
     """Field -> ``[before, after]``; of a new or deleted record, its filled fields."""
     state = inspect(record)
@@ -176,18 +209,21 @@ def _changes(record: Record | OrderLine, action: str) -> dict[str, list[Any]]:
         if action == "update":
             if not history.deleted:  # not changed, at most marked as if it were
                 continue
-            after = history.added[0] if history.added else None
-            pair = [_json(history.deleted[0]), _json(after)]
+            pair = [history.deleted[0], history.added[0] if history.added else None]
         else:
-            value = _json(state.dict.get(attribute.key))
+            value = state.dict.get(attribute.key)
             pair = [None, value] if action == "create" else [value, None]
         if pair[0] != pair[1] and pair not in ([None, ""], ["", None]):
-            changes[attribute.key] = pair
+            column = attribute.columns[0]
+            changes[attribute.key.removesuffix("_id")] = [_json(value, column) for value in pair]
     return changes
 
 
-def _json(value: Any) -> Any:
-    """``value`` as JSON keeps it without loss."""
+def _json(value: Any, column: ColumnElement[Any]) -> Any:
+    """``value`` as JSON keeps it without loss; an id of another row as ``Referred``."""
+    if value is not None and column.foreign_keys:
+        (key,) = column.foreign_keys
+        return Referred(MODELS[key.column.table.name], value)
     if isinstance(value, Decimal):
         return exact_to_text(value)
     if isinstance(value, datetime | date):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, Response, current_app, g, has_request_context, request
+from flask import Flask, Response, current_app, g, has_app_context, has_request_context, request
 from flask_sqlalchemy.record_queries import get_recorded_queries
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
@@ -75,6 +75,8 @@ def _say_cost(response: Response) -> Response:
 
 def _note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
     """Runs after Flask-SQLAlchemy has recorded a statement."""
+    if not has_app_context():  # then it records nothing
+        return
     recorded = get_recorded_queries()
     if not has_request_context():
         # A command has no response to report on, and the record keeps every parameter: an

@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from backoffice.database import db
 from backoffice.models import User
 from tests.conftest import forget_tries
+from tests.payloads import ELSEWHERE
 from tests.redis_server import redis
 
 __all__ = ["redis"]
@@ -25,63 +26,6 @@ __all__ = ["redis"]
 PASSWORD = "correct horse battery"
 BOB = "bob@example.com"
 ONE_DATABASE = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
-
-ELSEWHERE = (
-    "//evil.example",
-    "///evil.example",
-    "////evil.example",
-    "/\\evil.example",
-    "\\/evil.example",
-    "\\\\evil.example",
-    "\\\\\\evil.example",
-    "/\\/evil.example",
-    "/ /evil.example",
-    "/\t/evil.example",
-    "/\n/evil.example",
-    "\t//evil.example",
-    "\r\n//evil.example",
-    " //evil.example",
-    " \\\\evil.example",
-    "\x19////evil.example",
-    "\u200a///evil.example",
-    "\u3002evil.example",
-    "http://evil.example",
-    "https://evil.example",
-    "HTTPS://evil.example",
-    "http:evil.example",
-    "http:/evil.example",
-    "http:///evil.example",
-    "https:\\\\evil.example",
-    "ht\ttp://evil.example",
-    "http://localhost@evil.example",
-    "http://localhost:80@evil.example",
-    "http://localhost\\@evil.example",
-    "http://localhost%5C@evil.example",
-    "http://localhost#@evil.example/",
-    "http://localhost.evil.example",
-    "http://localhost\u3002evil.example",
-    "http://evil.example?http://localhost/",
-    "http://evil.example\\.localhost/",
-    "//localhost@evil.example",
-    "//evil.example%2f@localhost/..",
-    "/admin/\r\nLocation: http://evil.example",
-    "/admin/\\..\\..//evil.example",
-    "/%09/evil.example",
-    "/%5Cevil.example",
-    "/.//evil.example",
-    "/..//evil.example",
-    ".//evil.example",
-    "javascript:alert(1)",
-    "JaVaScRiPt://localhost/%0aalert(1)",
-    "data:text/html,<script>alert(1)</script>",
-    "vbscript:msgbox(1)",
-    "ftp://evil.example",
-    "//[::1]@evil.example",
-    "http://[evil.example",
-    "http://evil.example:99999999",
-    "security.logout",
-    "static",
-)
 
 WHATWG = """
 const seen = JSON.parse(require("fs").readFileSync(0)).map((address) => {
