@@ -20,6 +20,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     from flask import Flask
     from flask_migrate import Migrate
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     from backoffice import access, admin, cache, database, history, monitoring, querylog, shell
     from backoffice.config import ROOT, Settings
@@ -31,6 +32,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         template_folder=str(ROOT / "templates"),
     )
     app.config.from_mapping(settings.flask_config())
+
+    if settings.proxies:  # else every visitor would have the proxy's address
+        counts = dict.fromkeys(("x_for", "x_proto", "x_host"), settings.proxies)
+        app.wsgi_app = ProxyFix(app.wsgi_app, **counts)  # type: ignore[method-assign]
 
     database.init_app(app)
     Migrate(app, database.db, directory=str(ROOT / "migrations"))

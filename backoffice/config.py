@@ -34,6 +34,7 @@ class Settings:
     statement_timeout_ms: int = 15_000
     lock_timeout_ms: int = 5_000
     secure_cookies: bool = False
+    proxies: int = 0
     testing: bool = False
 
     @property
@@ -102,6 +103,7 @@ class Settings:
             slow_statement_ms=_number(environ, "BACKOFFICE_SLOW_STATEMENT_MS", 100),
             statement_timeout_ms=int(_number(environ, "BACKOFFICE_STATEMENT_TIMEOUT_MS", 15_000)),
             lock_timeout_ms=int(_number(environ, "BACKOFFICE_LOCK_TIMEOUT_MS", 5_000)),
+            proxies=int(_number(environ, "BACKOFFICE_PROXIES", 0)),
             secure_cookies=_flag(environ, "BACKOFFICE_SECURE_COOKIES", default=not embedded),
         )
 
@@ -168,7 +170,7 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
     except ValueError:
         number = -1
     if not 0 <= number < 86_400_000:
-        raise SettingsError(f"{name} is {value!r}: use a number of milliseconds, such as 100")
+        raise SettingsError(f"{name} is {value!r}: use a number, such as {default:g}")
     return number
 
 

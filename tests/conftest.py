@@ -83,9 +83,8 @@ def new_app(
             Settings(
                 instance_path=tmp_path_factory.mktemp("instance"),
                 database_url=new_database(kind),
-                secret_key=SECRET,
                 testing=True,
-                **settings,
+                **{"secret_key": SECRET, **settings},
             )
         )
         if migrated:

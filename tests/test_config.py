@@ -6,6 +6,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from flask import request
 
 from backoffice import create_app
 from backoffice.config import ROOT, Settings, SettingsError
@@ -108,6 +109,22 @@ class TestNumbers:
         for nonsense in ("fast", "-1", "nan", "inf", "1e300", "1,5"):
             with pytest.raises(SettingsError, match=f"{name} is '{nonsense}': use a number"):
                 Settings.from_environ(environ(**{name: nonsense}))
+
+
+class TestProxies:
+    def test_are_none_unless_told(self, environ):
+        assert Settings.from_environ(environ()).proxies == 0
+        assert Settings.from_environ(environ(BACKOFFICE_PROXIES="2")).proxies == 2
+
+    def test_say_who_the_visitor_is(self, new_app):
+        seen = {}
+        for proxies in (0, 1):
+            app = new_app("sqlite", migrated=False, proxies=proxies)
+            app.add_url_rule("/me", "me", lambda: request.remote_addr)
+            forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+            seen[proxies] = app.test_client().get("/me", headers=forwarded).text
+
+        assert seen == {0: "127.0.0.1", 1: "198.51.100.7"}
 
 
 class TestFlags:

@@ -88,6 +88,22 @@ class TestEntry:
         assert (entry.table_name, entry.row_id) == ("orders", order)
         assert entry.changes == {"line 2: discount": ["0.00", "0.50"]}
 
+    def test_of_references_names_them_by_what_people_call_them(self, app, client, make):
+        make.suppliers(2)
+        make.categories()
+        product = make.products(2)[0]
+        order = make.orders(lines=1)[0]
+
+        save(client, "products", product, {"supplier": "SUP2", "category": "Category 1"})
+        save(client, "orders", order, {"lines-0-product": "SKU0002"})
+
+        moved, sold = stored.entries(app)
+        assert moved.changes == {
+            "supplier": ["SUP1", "SUP2"],
+            "category": [None, "Category 1"],
+        }
+        assert sold.changes == {"line 1: product": ["SKU0001", "SKU0002"]}
+
     def test_of_a_command_names_the_account_that_runs_it(self, app):
         with app.app_context():
             db.session.add(Supplier(code="A", name="Acme"))

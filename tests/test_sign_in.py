@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_security import hash_password
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from backoffice.database import db
 from backoffice.models import User
@@ -169,6 +169,35 @@ class TestSigningIn:
             stored = db.session.scalar(select(User.password))
 
         assert stored.startswith("$argon2id$")
+
+    @ONE_DATABASE
+    def test_goes_on_when_the_secret_key_is_changed(self, app, hashed, new_app):
+        app_with_another_key = new_app("sqlite", secret_key="another" * 6)
+        add_user(app_with_another_key, hashed)
+        browser = app_with_another_key.test_client()
+
+        sign_in(browser)
+
+        assert is_in(browser)
+
+    @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+    def test_keeps_no_writer_waiting(self, app, bob):
+        bob()
+        began = []
+        with app.app_context():
+            engine = db.engine
+
+        def note(_connection, _cursor, statement, *_):
+            if statement.startswith("BEGIN"):
+                began.append(statement)
+
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            sign_in(app.test_client())
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+        assert set(began) == {"BEGIN"}
 
     @ONE_DATABASE
     def test_takes_only_a_form(self, app, bob):

@@ -260,7 +260,8 @@ class RecordPages(Guarded):
             form.form_errors.append(f"{broken.field.replace('_', ' ').capitalize()}: {broken.says}")
 
     def _saved(self, record: Any, done: str) -> Any:
-        flash(f"{self.noun.capitalize()} {self.title_of(record)} was {done}.", "success")
+        # Cut: messages wait in the session's cookie, which a browser drops above 4 kB.
+        flash(f"{self.noun.capitalize()} {self.title_of(record)[:80]} was {done}.", "success")
         if "_continue" in request.form:
             return redirect(self.get_url(".edit_view", id=record.id))
         return redirect(self.get_url(".details_view", id=record.id))

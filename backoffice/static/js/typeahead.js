@@ -74,6 +74,7 @@ export function attach(input) {
   input.addEventListener("input", (event) => {
     if (!event.isTrusted) return;
     if (chosen) chosen.textContent = "";
+    close(); // what it shows belongs to the text before
     clearTimeout(timer);
     timer = setTimeout(ask, WAIT);
   });
