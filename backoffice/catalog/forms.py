@@ -1,14 +1,14 @@
 """What staff may change of suppliers, categories and products."""
 
-from backoffice.grid.forms import (
+from backoffice.grid.fields import (
     ExactField,
-    RecordForm,
     ReferenceField,
     WholeField,
     check_field,
     long_text_field,
     text_field,
 )
+from backoffice.grid.forms import RecordForm
 from backoffice.models import Category, Product, Supplier
 from backoffice.references import CATEGORY, SUPPLIER
 

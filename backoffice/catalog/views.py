@@ -9,7 +9,7 @@ from sqlalchemy import Select
 from backoffice.catalog import queries
 from backoffice.catalog.forms import CategoryForm, ProductForm, SupplierForm
 from backoffice.grid.filters import Referred, Text, yes_no
-from backoffice.grid.record import Related
+from backoffice.grid.related import Related
 from backoffice.grid.view import GridView
 from backoffice.models import Category, Product, Supplier
 from backoffice.references import CATEGORY, PRODUCT, SUPPLIER

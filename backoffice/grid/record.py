@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, ClassVar
@@ -14,69 +12,20 @@ from flask_login import current_user
 from markupsafe import Markup
 from sqlalchemy import Select, select
 from sqlalchemy.exc import DataError, IntegrityError
-from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import NotFound
 
 from backoffice import history
 from backoffice.access import Action, Guarded, may
-from backoffice.database import Base, Rows, db
+from backoffice.database import db
 from backoffice.grid import render
-from backoffice.grid.count import Count, count_up_to
 from backoffice.grid.forms import RecordForm, said
-from backoffice.grid.rules import broken_rule
+from backoffice.grid.related import Related, Use, uses_of
+from backoffice.grid.rules import tell_refusal
 from backoffice.shell import show_full_moment, show_value
 
 MOST_KEY = 2**63 - 1
 HISTORY_SHOWN = 20
-RELATED_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Related:
-    """Rows of another table under a record.
-
-    :param statement: Record's id -> the rows, labelled like the list's columns, with ``id``.
-    :param columns: The labels shown.
-    :param endpoint: The view that the first column links to; empty for no link.
-    :param filter: The argument that narrows that view's list to this record, by natural key.
-    """
-
-    title: str
-    statement: Callable[[int], Rows]
-    columns: tuple[str, ...]
-    endpoint: str = ""
-    filter: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    limit: int | None = RELATED_SHOWN
-
-
-@dataclass(frozen=True)
-class Use:
-    """Where a record is used: rows of ``table`` that refer to it."""
-
-    table: str
-    count: Count
-    cascades: bool
-
-    @property
-    def words(self) -> str:
-        """What they are called, in the number that ``count`` has."""
-        words = self.table.replace("_", " ")
-        return words.removesuffix("s") if self.count.number == 1 else words
-
-
-def uses_of(session: Session, mapper: Mapper[Any], row_id: int) -> list[Use]:
-    """The rows that refer to a record, found by the foreign keys; empty ones left out."""
-    uses = []
-    for table in Base.metadata.sorted_tables:
-        for key in table.foreign_keys:
-            if key.column.table is mapper.local_table:
-                rows = select(table.c.id).where(key.parent == row_id)
-                count = count_up_to(session, rows)
-                if count.number:
-                    uses.append(Use(table.name, count, key.ondelete == "CASCADE"))
-    return uses
 
 
 class RecordPages(Guarded):
@@ -158,7 +107,7 @@ class RecordPages(Guarded):
             record=record,
             title=self.title_of(record),
             facts=self.facts_of(record),
-            related=[(part, self._related_rows(part, record.id)) for part in self.related],
+            related=[(part, part.rows(db.session(), record.id)) for part in self.related],
             entries=self._entries(record),
         )
 
@@ -169,18 +118,6 @@ class RecordPages(Guarded):
             (render.label_of(name, labels), getattr(record, name))
             for name in self.column_details_list
         ]
-
-    def related_table(self, part: Related, rows: list[Any]) -> Markup:
-        """The rows as a table in the look of a list."""
-        columns = render.columns_of(part.statement(0), part.columns, part.labels, part.columns)
-        address = self.get_url(f"{part.endpoint}.details_view", id="")
-        return render.table(columns, rows[: part.limit], address)
-
-    def _related_rows(self, part: Related, row_id: int) -> list[Any]:
-        statement = part.statement(row_id)
-        if part.limit is not None:
-            statement = statement.limit(part.limit + 1)
-        return list(db.session.execute(statement).all())
 
     def _entries(self, record: Any) -> list[Any]:
         return list(db.session.scalars(history.entries_of(record, HISTORY_SHOWN)))
@@ -238,26 +175,11 @@ class RecordPages(Guarded):
     def _commit(self, form: RecordForm) -> bool:
         try:
             db.session.commit()
-        except IntegrityError as error:
+        except (IntegrityError, DataError) as error:
             db.session.rollback()
-            self._tell_broken_rule(form, error)
-            return False
-        except DataError:
-            db.session.rollback()
-            form.form_errors.append("A value is too long or too large for its column.")
+            tell_refusal(form, self.model.__tablename__, error)
             return False
         return True
-
-    def _tell_broken_rule(self, form: RecordForm, error: IntegrityError) -> None:
-        broken = broken_rule(error)
-        if broken is None:
-            form.form_errors.append(
-                "Something this refers to was deleted in the meantime. Choose again and save."
-            )
-        elif broken.table == self.model.__tablename__ and broken.field in form:
-            form[broken.field].errors = [*form[broken.field].errors, broken.says]
-        else:
-            form.form_errors.append(f"{broken.field.replace('_', ' ').capitalize()}: {broken.says}")
 
     def _saved(self, record: Any, done: str) -> Any:
         # Cut: messages wait in the session's cookie, which a browser drops above 4 kB.
@@ -326,8 +248,7 @@ class RecordPages(Guarded):
         """The list of what refers to the record, where one can be narrowed to it."""
         for part in self.related:
             if part.endpoint == use.table:
-                narrowed = {part.filter: self.key_of(record)}
-                return str(self.get_url(f"{part.endpoint}.index_view", **narrowed))
+                return part.all_url(self.key_of(record))
         return None
 
     def line_errors(self, _form: RecordForm) -> list[Any]:

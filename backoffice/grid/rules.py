@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 
 from sqlalchemy import Constraint, UniqueConstraint
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from backoffice.database import Base
+from backoffice.grid.forms import RecordForm
 
 SQLITE_UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
 SQLITE_CHECK = re.compile(r"CHECK constraint failed: (\w+)")
@@ -37,6 +38,22 @@ def broken_rule(error: IntegrityError) -> Broken | None:
     if match := SQLITE_UNIQUE.search(text):
         return _told(_by_columns(match[1].split(", ")))
     return None
+
+
+def tell_refusal(form: RecordForm, table: str, error: DBAPIError) -> None:
+    """Add to ``form``, over ``table``, why the database refused what it holds."""
+    if not isinstance(error, IntegrityError):
+        form.form_errors.append("A value is too long or too large for its column.")
+        return
+    broken = broken_rule(error)
+    if broken is None:
+        form.form_errors.append(
+            "Something this refers to was deleted in the meantime. Choose again and save."
+        )
+    elif broken.table == table and broken.field in form:
+        form[broken.field].errors = [*form[broken.field].errors, broken.says]
+    else:
+        form.form_errors.append(f"{broken.field.replace('_', ' ').capitalize()}: {broken.says}")
 
 
 def says(name: str) -> str:

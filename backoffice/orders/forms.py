@@ -10,15 +10,15 @@ from wtforms import BooleanField, FieldList, Form, FormField, HiddenField, Selec
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
-from backoffice.grid.forms import (
+from backoffice.grid.fields import (
     ExactField,
     MomentField,
-    RecordForm,
     ReferenceField,
     WholeField,
     long_text_field,
     text_field,
 )
+from backoffice.grid.forms import RecordForm
 from backoffice.grid.rules import says
 from backoffice.models import Customer, Order, OrderLine, OrderStatus
 from backoffice.models.order import MOST_AMOUNT

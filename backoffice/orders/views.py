@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select
 
 from backoffice.grid.filters import Referred, Text, one_of
-from backoffice.grid.record import Related
+from backoffice.grid.related import Related
 from backoffice.grid.view import GridView
 from backoffice.models import Customer, Order, OrderStatus
 from backoffice.orders import queries

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 from wtforms import Form
 
-from backoffice.grid.forms import (
+from backoffice.grid.fields import (
     ExactField,
     MomentField,
     WholeField,
