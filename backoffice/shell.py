@@ -9,7 +9,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    current_app,
+    flash,
+    g,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError
 from markupsafe import Markup, escape
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -55,6 +68,7 @@ def init_app(app: Flask) -> None:
     app.before_request(refuse_nul)
     app.after_request(secure)
     app.register_error_handler(HTTPException, show_error)
+    app.register_error_handler(CSRFError, show_stale)
     app.register_error_handler(OperationalError, show_busy)
     app.register_error_handler(PoolTimeout, show_busy)
     app.add_url_rule("/", "start", lambda: redirect(url_for("admin.index")))
@@ -99,6 +113,30 @@ def show_error(error: HTTPException) -> tuple[str, int] | BaseResponse:
     if error.description and error.description != type(error).description:
         says = error.description
     return render_template("error.html", title=title, says=says, lone=error.code >= 500), error.code
+
+
+def show_stale(error: CSRFError) -> Any:
+    """A form from before its sender was signed out; nothing is saved, and nothing typed is lost.
+
+    Only our own pages get this far: for any other sender it stays an error.
+    """
+    view = (request.endpoint or "").rpartition(".")[2]
+    if not _sent_by_our_page() or view not in {"create_view", "edit_view", "login"}:
+        return show_error(error)
+    if view == "login":
+        flash("The page had expired. Sign in now.", "warning")
+        return redirect(request.full_path)
+    if current_user.is_authenticated:
+        g.is_stale_form = True
+        return current_app.view_functions[str(request.endpoint)](**(request.view_args or {}))
+    kept = [(name, text) for name, text in request.form.items(multi=True) if name != "csrf_token"]
+    return render_template("signed_out.html", kept=kept), 403
+
+
+def _sent_by_our_page() -> bool:
+    headers = request.headers
+    ours = request.host_url.rstrip("/")
+    return headers.get("Sec-Fetch-Site") == "same-origin" or headers.get("Origin") == ours
 
 
 def show_busy(error: Exception) -> tuple[str, int]:

@@ -31,7 +31,8 @@ def category_grid() -> Rows:
 def product_grid() -> Rows:
     """One row a product with its supplier's and category's names, unordered.
 
-    The inner join is safe: every product has a supplier.
+    Every product has a supplier, and yet the join is an outer one: after an ANALYZE of few
+    suppliers SQLite would begin with these and sort all products for each page.
     """
     return (
         select(
@@ -45,7 +46,7 @@ def product_grid() -> Rows:
             Product.active,
             Product.updated_at,
         )
-        .join(Product.supplier)
+        .outerjoin(Product.supplier)
         .outerjoin(Product.category)
     )
 

@@ -99,6 +99,10 @@ class ExactField(StringField):
     def __init__(self, label: str, column: InstrumentedAttribute[Decimal], **options: Any) -> None:
         assert isinstance(column.type, Exact)  # noqa: S101 - a mistake in a declaration
         self.limit = column.type.limit
+        # In the words of the column's own rule, which would refuse it as well.
+        rules = [rule.info for rule in column.table.constraints if "says" in rule.info]
+        told = [rule["says"] for rule in rules if rule["field"] == column.key]
+        self.too_large = told[0] if told else f"Must be below {self.limit:,}."
         render = {"inputmode": "decimal", "class": "num", **options.pop("render_kw", {})}
         super().__init__(label, [Required()], render_kw=render, **options)
 
@@ -122,9 +126,9 @@ class ExactField(StringField):
         except InvalidOperation:
             number = None
         if number is None:
-            raise ValueError(f"{text[:40]!r} is not an amount.")
+            raise ValueError(f"{text[:40]!r} is not an amount: write digits, such as 1234.50.")
         if abs(number) >= self.limit:
-            raise ValueError(f"Must be below {self.limit:,}.")
+            raise ValueError(self.too_large)
         if number != round(number, 4):
             raise ValueError("At most four decimals are kept.")
         return number
@@ -195,8 +199,10 @@ class ReferenceField(Field):
         return self.data or ""
 
     def choose(self, row: Any | None) -> None:
-        """Take the row found for the key, or None."""
+        """Take the row found for what was typed, which its key then replaces; or None."""
         self.chosen_id, self.chosen_label = (row[0], row[2]) if row else (None, "")
+        if row:
+            self.data = row[1]
 
     def post_validate(self, form: Form, validation_stopped: bool) -> None:
         if self.data and self.chosen_id is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, select
+from sqlalchemy import ColumnElement, false
 from sqlalchemy.orm import InstrumentedAttribute
 
 from backoffice.grid.reference import Reference
@@ -76,8 +76,7 @@ class Referred:
         """An unknown key matches nothing, and the list says so; it is no broken address."""
         if len(text) > 200:
             return false()
-        row = select(self.reference.model.id).where(self.reference.key == text).scalar_subquery()
-        return self.column == row
+        return self.column == self.reference.id_of(text)
 
     def words(self, text: str) -> str:
         return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,14 +14,44 @@ from backoffice.grid.reference import Reference, find
 
 
 class RecordForm(Form):
-    """A form over one record; carries the version that it was filled from."""
+    """A form over one record; carries the version that it was filled from.
+
+    ``base`` carries what each part said then, so that two people's changes can be told apart.
+    It comes back from the browser: whoever forges it misleads himself alone.
+    """
 
     version = HiddenField()
+    base = HiddenField()
 
     @property
     def shown(self) -> list[Field]:
         """The fields that people see, in order."""
         return [field for field in self if not isinstance(field, HiddenField)]
+
+    def parts(self) -> dict[str, tuple[str, Field]]:
+        """Name -> label and field: what two people can change without being in each other's way."""
+        return {field.name: (field.label.text, field) for field in self.shown}
+
+    def drop(self, part: Field) -> None:
+        """Take a part out that is no longer there; only forms with rows of parts can."""
+        raise NotImplementedError
+
+    def adopt(self) -> Field:
+        """An empty new part, see ``drop``."""
+        raise NotImplementedError
+
+    def remember(self, source: RecordForm) -> None:
+        """Carry along what ``source`` says."""
+        words = {name: said(part) for name, (_, part) in source.parts().items()}
+        self.base.data = json.dumps(words, ensure_ascii=False)
+
+    def remembered(self) -> dict[str, str]:
+        """What each part said when the form was filled; nothing if the browser lost it."""
+        try:
+            words = json.loads(self.base.data or "{}")
+        except (ValueError, RecursionError):
+            return {}
+        return words if isinstance(words, dict) else {}
 
     def populate_obj(self, obj: Any) -> None:
         """Write the fields to ``obj``, but never the version: the database counts that."""
@@ -50,7 +81,8 @@ def said(field: Field) -> str:
         return "\n".join(said(entry) for entry in field)
     if isinstance(field, FormField):
         parts = (part for part in field if part.data or not isinstance(part, BooleanField))
-        return ", ".join(filter(None, (said(part) for part in parts)))
+        told = ((part.label.text.lower(), said(part)) for part in parts)
+        return ", ".join(f"{label} {words}" for label, words in told if words)
     if isinstance(field, BooleanField):
         return "yes" if field.data else "no"
     if isinstance(field, HiddenField):

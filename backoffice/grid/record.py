@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, ClassVar
 
-from flask import abort, flash, redirect, request
+from flask import abort, flash, g, redirect, request
 from flask_admin import expose
 from flask_login import current_user
 from markupsafe import Markup
@@ -19,13 +19,15 @@ from backoffice import history
 from backoffice.access import Action, Guarded, may
 from backoffice.database import db
 from backoffice.grid import render
-from backoffice.grid.forms import RecordForm, said
+from backoffice.grid.forms import RecordForm
+from backoffice.grid.merge import merge
 from backoffice.grid.related import Related, Use, uses_of
 from backoffice.grid.rules import tell_refusal
 from backoffice.shell import show_full_moment, show_value
 
 MOST_KEY = 2**63 - 1
 HISTORY_SHOWN = 20
+STALE = "You were signed out in the meantime, so nothing was saved yet. Save again."
 
 
 class RecordPages(Guarded):
@@ -73,14 +75,27 @@ class RecordPages(Guarded):
     def _record(self) -> Any:
         record = self.get_one(request.args.get("id", ""))
         if record is None:
-            raise NotFound(f"There is no such {self.noun}; it may have been deleted.")
+            raise self._no_such_record()
         return record
+
+    def _no_such_record(self) -> NotFound:
+        return NotFound(f"There is no such {self.noun}; it may have been deleted.")
 
     def title_of(self, record: Any) -> str:
         return str(getattr(record, self.title_column or self.key_column))
 
     def key_of(self, record: Any) -> str:
         return str(getattr(record, self.key_column))
+
+    def list_url(self) -> str:
+        """The list as it was left: its search, filters, sort and page travel along."""
+        url, left = self.get_url(".index_view"), request.args.get("list", "")
+        return f"{url}?{left}" if left else str(url)
+
+    def page_url(self, view: str, record: Any) -> str:
+        """Another page of the record, from where the same list can be gone back to."""
+        left = request.args.get("list") or None
+        return str(self.get_url(view, id=record.id, list=left))
 
     def allows(self, view: str) -> bool:
         """Whether the current user may use this view's page; the page offers it only then."""
@@ -135,10 +150,14 @@ class RecordPages(Guarded):
     @expose("/edit/", methods=("GET", "POST"))
     def edit_view(self) -> Any:
         """The form of a record."""
-        record = self._record()
+        record_id = request.args.get("id", "")
+        record = self.get_one(record_id)
+        if record is None:
+            return self._show_gone()
         form = self.edit_form(record)
         if request.method == "GET":
             form.version.data = str(record.version)
+            form.remember(form)
         elif form.record_version() is None:
             abort(400, "The form has lost its version. Open the record again.")
         elif self.validate_form(form):
@@ -149,14 +168,18 @@ class RecordPages(Guarded):
                     return self._saved(record, "saved")
             except StaleDataError:  # somebody saved between our reading and our writing
                 db.session.rollback()
-                return self._show_conflict(form, self._record())
+                current = self.get_one(record_id)
+                return self._show_conflict(form, current) if current else self._show_gone()
         return self._show_form(self.edit_template, form, record=record)
 
     def validate_form(self, form: RecordForm) -> bool:
         """Whether the form may be saved; a button that only changes the form is no save."""
         if request.method == "POST":
             form.resolve(db.session())
-        return "add_line" not in request.form and form.validate()
+        if g.get("is_stale_form"):
+            form.form_errors.append(STALE)
+            return False
+        return "add_line" not in request.form and bool(form.validate())
 
     def create_model(self, form: RecordForm) -> Any:
         """The new record, committed; None when a rule was broken, which the form then tells."""
@@ -185,8 +208,8 @@ class RecordPages(Guarded):
         # Cut: messages wait in the session's cookie, which a browser drops above 4 kB.
         flash(f"{self.noun.capitalize()} {self.title_of(record)[:80]} was {done}.", "success")
         if "_continue" in request.form:
-            return redirect(self.get_url(".edit_view", id=record.id))
-        return redirect(self.get_url(".details_view", id=record.id))
+            return redirect(self.page_url(".edit_view", record))
+        return redirect(self.page_url(".details_view", record))
 
     def _show_form(self, template: str, form: RecordForm, **context: Any) -> Any:
         invalid = bool(form.errors or form.form_errors) and request.method == "POST"
@@ -195,21 +218,28 @@ class RecordPages(Guarded):
             template,
             form=form,
             title=self.title_of(record) if record else f"New {self.noun}",
-            changed=request.method == "POST",
-            **context,
+            **{"changed": request.method == "POST", **context},
         )
         return page, 422 if invalid else 200
 
+    def _show_gone(self) -> Any:
+        """There is no such record; what was typed in its form is offered as a new one."""
+        if request.method == "GET":
+            raise self._no_such_record()
+        form = self.create_form()
+        self.validate_form(form)
+        form.form_errors.append(
+            f"Somebody deleted this {self.noun} while you were editing it. "
+            "What you typed is below: save it to add it anew."
+        )
+        url = self.get_url(".create_view")
+        return self._show_form(self.create_template, form, action=url, changed=True)
+
     def _show_conflict(self, form: RecordForm, record: Any) -> Any:
         """What was typed beside what somebody else saved; saving again is a decision then."""
-        form.version.data = str(record.version)
         entries = self._entries(record)
-        theirs = self._edit_form_class(obj=record)
-        differing = [
-            (field.label.text, said(field), said(theirs[field.name]))
-            for field in form.shown
-            if said(field) != said(theirs[field.name])
-        ]
+        differing = merge(form, self._edit_form_class(obj=record))
+        form.version.data = str(record.version)
         page = self.render(
             self.edit_template,
             form=form,
@@ -232,7 +262,7 @@ class RecordPages(Guarded):
                 flash("Somebody changed it in the meantime. Look again before deleting.", "warning")
             elif self.delete_model(record):
                 flash(f"{self.noun.capitalize()} {self.title_of(record)} was deleted.", "success")
-                return redirect(self.get_url(".index_view"))
+                return redirect(self.list_url())
             else:
                 return redirect(request.full_path)
         page = self.render(

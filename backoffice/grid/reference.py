@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import case, func, select, union
+from sqlalchemy import ColumnElement, case, func, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backoffice.database import Rows
@@ -33,9 +33,23 @@ class Reference:
     noun: str
     extra: tuple[InstrumentedAttribute[Any], ...] = field(default=())
 
-    def by_keys(self, keys: Collection[str]) -> Rows:
-        """``(id, key, label)`` of the rows with these keys."""
-        return select(self.model.id, self.key, self.label).where(self.key.in_(sorted(keys)))
+    def by_names(self, texts: Collection[str]) -> Rows:
+        """``(id, key, label)`` of the rows whose key or label is one of ``texts``.
+
+        Of rows that share a label a few are enough to see that it is not unique.
+        """
+        row = select(self.model.id, self.key, self.label)
+        ways = sorted({way for text in texts for way in _ways(text)})
+        by_key = row.where(self.key.in_(ways))
+        by_label = row.where(self.label.in_(ways)).limit(100 + 2 * len(texts))
+        return select(union(by_key, select(by_label.subquery())).subquery())
+
+    def id_of(self, text: str) -> ColumnElement[int | None]:
+        """The id of the row that ``text`` is the key of, or else the only label of; else NULL."""
+        by_key = select(self.model.id).where(self.key == text).scalar_subquery()
+        others = or_(self.key.in_(_ways(text)), self.label.in_(_ways(text)))
+        only = select(func.min(self.model.id)).where(others).having(func.count() == 1)
+        return func.coalesce(by_key, only.scalar_subquery())
 
     def suggestions(self, text: str) -> Rows:
         """Rows whose key or label begins with ``text``, ``MOST_SUGGESTIONS`` at most.
@@ -46,9 +60,7 @@ class Reference:
         ranges = [
             self._begins(column, start)
             for column in dict.fromkeys((self.key, self.label))
-            for start in dict.fromkeys(
-                (text, text.upper(), text.capitalize(), text.title(), text.lower())
-            )
+            for start in _ways(text)
         ]
         found = union(*(select(part.subquery()) for part in ranges)).subquery()
         is_code = func.lower(found.c.key).startswith(text.lower(), autoescape=True)
@@ -67,8 +79,26 @@ class Reference:
         )
 
 
-def find(session: Session, reference: Reference, keys: Collection[str]) -> dict[str, Any]:
-    """Key -> row ``(id, key, label)`` of those ``keys`` that exist, by one statement."""
-    if not keys:
+def _ways(text: str) -> list[str]:
+    """The usual ways of writing it: an index finds each, which it could not in any capitals."""
+    ways = (text, text.upper(), text.capitalize(), text.title(), text.lower())
+    return list(dict.fromkeys(ways))
+
+
+def find(session: Session, reference: Reference, texts: Collection[str]) -> dict[str, Any]:
+    """What was typed -> row ``(id, key, label)``, by one statement.
+
+    A text is a key; or else a key in other capitals, or a whole label, of one row only.
+    """
+    if not texts:
         return {}
-    return {row[1]: row for row in session.execute(reference.by_keys(keys))}
+    rows = session.execute(reference.by_names(texts)).all()
+    by_key = {row[1]: row for row in rows}
+    found = {}
+    for text in texts:
+        meant = {row[0]: row for row in rows if text.lower() in (row[1].lower(), row[2].lower())}
+        if text in by_key:
+            found[text] = by_key[text]
+        elif len(meant) == 1:
+            found[text] = next(iter(meant.values()))
+    return found

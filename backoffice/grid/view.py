@@ -20,6 +20,9 @@ from backoffice.grid.record import RecordPages
 from backoffice.grid.reference import Reference
 from backoffice.grid.state import END, PAGE_SIZES, ListState, read_state
 
+LONGEST_LEFT = 1_000
+"""Characters of a list's address that its records' addresses carry along."""
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -103,11 +106,16 @@ class GridView(RecordPages, ModelView):
             state=state,
             columns=self.columns,
             sorts=self.sorts,
-            body=render.body(self.columns, listing.page.rows, self.get_url(".details_view", id="")),
+            body=render.body(self.columns, listing.page.rows, self._record_address()),
             filters=self.filters,
             page_sizes=PAGE_SIZES,
         )
         return page, 400 if state.complaints else 200
+
+    def _record_address(self) -> str:
+        """What a record's address begins with; it takes this list's along, see ``list_url``."""
+        left = request.query_string.decode("ascii", "replace")[:LONGEST_LEFT] or None
+        return str(self.get_url(".details_view", list=left, id=""))
 
     def run(self, state: ListState) -> Listing:
         """Rows and count: two statements, or one when all rows fit on the first page."""

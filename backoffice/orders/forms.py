@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import abort
 from sqlalchemy.orm.attributes import flag_modified
-from wtforms import BooleanField, FieldList, Form, FormField, HiddenField, SelectField
+from wtforms import BooleanField, Field, FieldList, Form, FormField, HiddenField, SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
@@ -26,6 +28,7 @@ from backoffice.references import CUSTOMER, PRODUCT
 
 LINE_COLUMNS = ("product_id", "quantity", "unit_price", "discount")
 MOST_LINES = 1_000
+LINE_ID = re.compile(r"lines-[0-9]+-id")
 
 
 class CustomerForm(RecordForm):
@@ -104,11 +107,29 @@ class OrderForm(RecordForm):
 
     def process(self, formdata: Any = None, obj: Any = None, **data: Any) -> None:
         """Also offer one blank line, so that a line can be added without a script."""
+        # Far too many are refused before each becomes a form of its own; see `validate`.
+        if formdata and sum(bool(LINE_ID.fullmatch(name)) for name in formdata) > 2 * most_of(obj):
+            abort(413, f"An order takes {MOST_LINES:,} lines.")
         super().process(formdata, obj, **data)
         if not formdata and not self.lines.entries:
             self.lines.append_entry()
         if formdata and "add_line" in formdata and len(self.lines) < MOST_LINES:
             self.lines.append_entry()
+
+    def parts(self) -> dict[str, tuple[str, Field]]:
+        """Each line that is stored is a part of its own."""
+        parts = super().parts()
+        del parts[self.lines.name]
+        for number, line in enumerate(self.lines, start=1):
+            if line.form.id.data:
+                parts[f"line {line.form.id.data}"] = (f"Line {number}", line)
+        return parts
+
+    def drop(self, part: Field) -> None:
+        self.lines.entries.remove(part)
+
+    def adopt(self) -> Field:
+        return self.lines.append_entry()
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Not more lines than an order takes here, or than an import has given it already."""
@@ -136,7 +157,7 @@ class OrderForm(RecordForm):
         next_number = max((line.line_no for line in order.lines), default=0) + 1
         changed = False
         for form in (entry.form for entry in self.lines):
-            line = known.get(form.id.data or "")
+            line = known.pop(form.id.data or "", None)  # an id posted twice counts once
             if form.remove.data:
                 if line is not None:
                     order.lines.remove(line)
@@ -152,6 +173,11 @@ class OrderForm(RecordForm):
         if changed:
             # The lines belong to the order's version: two people in its lines are told as well.
             order.updated_at = datetime.now(UTC)
+
+
+def most_of(order: Order | None) -> int:
+    """How many lines an order may have: an import may have given it more than a form would."""
+    return max(MOST_LINES, len(order.lines) if order else 0)
 
 
 def _update(line: OrderLine, form: LineForm) -> bool:

@@ -1,5 +1,7 @@
 """Two people in one record: the second is told, sees both versions, and decides."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -42,6 +44,7 @@ class TestTwoEditors:
         assert [cell.text for cell in table_of_both.all("td")] == [
             "Mine of morning",
             "Theirs of noon",
+            "Both changed it: yours is below",
         ]
         assert page.form[field] == "Mine of morning"
         assert getattr(stored.one(app, MODELS[table], row_id), field) == "Theirs of noon"
@@ -81,8 +84,69 @@ class TestTwoEditors:
 
         page = post(client, table, row_id, filled(form, {field: "Mine"}))
 
-        assert page.status == 404
-        assert "it may have been deleted" in page.text
+        assert page.status == 422
+        assert "Somebody deleted this" in page.messages[-1]
+        assert page.form[field] == "Mine"
+
+
+class TestMerge:
+    def test_leaves_what_only_they_changed_to_them(self, app, client, other, make):
+        product = make.products(name="Tea", price="5", stock=1)[0]
+        form = visit(client, "/admin/products/edit/", id=product).form
+        save(other, "products", product, {"price": "11.11", "stock": "7"})
+
+        page = post(client, "products", product, filled(form, {"name": "Green tea", "stock": "8"}))
+        post(client, "products", product, page.form)
+
+        (told,) = (part for part in page.root.all("section", "conflict"))
+        assert [cell.text for cell in told.all("td")] == [
+            *("Green tea", "Tea", "Only you changed it"),
+            *("5.00", "11.11", "Only they changed it: taken over below"),
+            *("8", "7", "Both changed it: yours is below"),
+        ]
+        row = stored.one(app, Product, product)
+        assert (row.name, row.price, row.stock) == ("Green tea", Decimal("11.11"), 8)
+
+    def test_goes_line_by_line_in_an_order(self, app, client, other, make):
+        make.products(3)
+        order = make.orders(lines=4)[0]
+        form = visit(client, "/admin/orders/edit/", id=order).form
+        theirs = {
+            "lines-0-quantity": "70",
+            "lines-1-remove": "y",
+            "lines-4-id": "",
+            "lines-4-product": "SKU0003",
+            "lines-4-quantity": "5",
+            "lines-4-unit_price": "1",
+            "lines-4-discount": "0",
+        }
+        save(other, "orders", order, theirs)
+
+        mine = {"note": "Mind the dog", "lines-2-quantity": "30"}
+        page = post(client, "orders", order, filled(form, mine))
+        again = post(client, "orders", order, page.form)
+
+        assert (page.status, again.status) == (409, 302)
+        assert stored.one(app, Order, order).note == "Mind the dog"
+        lines = stored.lines(app, order)
+        assert [(line.line_no, line.quantity) for line in lines] == [
+            (1, 70),
+            (3, 30),
+            (4, 4),
+            (5, 5),
+        ]
+
+    @pytest.mark.parametrize("base", ["", "nonsense", "[]", '{"name": 3}', "[" * 9000])
+    def test_without_a_base_keeps_all_that_was_typed(self, app, client, other, make, base):
+        product = make.products(name="Tea", stock=1)[0]
+        form = visit(client, "/admin/products/edit/", id=product).form
+        save(other, "products", product, {"stock": "7"})
+
+        page = post(client, "products", product, filled(form, {"name": "Mine", "base": base}))
+        post(client, "products", product, page.form)
+
+        row = stored.one(app, Product, product)
+        assert (page.status, row.name, row.stock) == (409, "Mine", 1)
 
 
 @pytest.fixture
@@ -140,7 +204,8 @@ class TestRace:
 
         page = save(client, "products", product, {"name": "Mine"})
 
-        assert page.status == 404
+        assert page.status == 422
+        assert page.form["name"] == "Mine"
 
     def test_for_a_reference_is_told_in_the_form(self, client, make, before_writing):
         product = make.products()[0]
