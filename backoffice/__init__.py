@@ -26,6 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from backoffice.config import ROOT, Settings
 
     settings = settings or Settings.from_environ()
+    settings.make_database_file()
     app = Flask(
         __name__,
         instance_path=str(settings.instance_path),
@@ -34,7 +35,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.from_mapping(settings.flask_config())
 
     if settings.proxies:  # else every visitor would have the proxy's address
-        counts = dict.fromkeys(("x_for", "x_proto", "x_host"), settings.proxies)
+        # Not X-Forwarded-Host: many proxies pass on what the visitor wrote there.
+        counts = dict.fromkeys(("x_for", "x_proto"), settings.proxies)
         app.wsgi_app = ProxyFix(app.wsgi_app, **counts)  # type: ignore[method-assign]
 
     database.init_app(app)

@@ -159,11 +159,15 @@ def limit_sign_in(app: Flask) -> None:
 
 
 def _reading(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Sign in by a transaction that reads: SQLite's writers would wait while argon2 computes."""
+    """Sign in by a transaction that reads: SQLite's writers would wait while argon2 computes.
+
+    Who is signed in already has a transaction, that of the page's user, and is only sent on.
+    """
 
     @wraps(view)
     def sign_in(*args: Any, **kwargs: Any) -> Any:
-        db.session.connection(execution_options={"read_only": True})
+        if not db.session().in_transaction():
+            db.session.connection(execution_options={"begins_reading": True})
         return view(*args, **kwargs)
 
     return sign_in

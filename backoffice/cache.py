@@ -56,10 +56,10 @@ def _redis_options() -> dict[str, Any]:
     }
 
 
-def summary_key(stamp: int, period: str) -> str:
+def summary_key(stamp: str, period: str) -> str:
     """The dashboard's figures for one state of the data.
 
-    :param stamp: The id of the newest history entry: every committed change writes one, so a
+    :param stamp: Tells the newest history entries: every committed change writes one, so a
         change made in any process makes the next reader look under a new key.
     """
     return f"summary:{stamp}:{period}"

@@ -42,6 +42,18 @@ class Settings:
         """True for the SQLite default, which needs nothing but this package."""
         return self.database_url.startswith("sqlite")
 
+    def make_database_file(self) -> None:
+        """Make the embedded database if it is not there; SQLite would let everybody read it.
+
+        :raises SettingsError: the instance folder cannot be made.
+        """
+        if self.is_embedded:
+            file = Path(self.database_url.removeprefix("sqlite:///").partition("?")[0])
+            if file.parent == self.instance_path:
+                _make_private(self.instance_path)
+            with suppress(OSError):  # who connects is told why
+                os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+
     def flask_config(self) -> dict[str, Any]:
         """The same settings under the names that Flask and its extensions know."""
         return {
@@ -66,8 +78,10 @@ class Settings:
         }
 
     def _engine_options(self) -> dict[str, Any]:
+        # An error's text goes to the log, and parameters are people's data.
+        options: dict[str, Any] = {"hide_parameters": True}
         if self.is_embedded:
-            return {}
+            return options
         limits = {
             "statement_timeout": self.statement_timeout_ms,
             "lock_timeout": self.lock_timeout_ms,
@@ -78,11 +92,11 @@ class Settings:
             "jit": "off",
             "timezone": "UTC",
         }
-        options = " ".join(f"-c {name}={value}" for name, value in limits.items())
-        return {
+        told = " ".join(f"-c {name}={value}" for name, value in limits.items())
+        return options | {
             "pool_pre_ping": True,
             "pool_timeout": 3,
-            "connect_args": {"options": options, "connect_timeout": 5},
+            "connect_args": {"options": told, "connect_timeout": 5},
         }
 
     @classmethod
@@ -99,11 +113,11 @@ class Settings:
             instance_path=instance,
             database_url=database_url,
             secret_key=_secret_key(environ.get("SECRET_KEY", ""), instance, embedded=embedded),
-            redis_url=environ.get("REDIS_URL") or None,
+            redis_url=_redis_url(environ.get("REDIS_URL", "")),
             slow_statement_ms=_number(environ, "BACKOFFICE_SLOW_STATEMENT_MS", 100),
             statement_timeout_ms=int(_number(environ, "BACKOFFICE_STATEMENT_TIMEOUT_MS", 15_000)),
             lock_timeout_ms=int(_number(environ, "BACKOFFICE_LOCK_TIMEOUT_MS", 5_000)),
-            proxies=int(_number(environ, "BACKOFFICE_PROXIES", 0)),
+            proxies=_proxies(environ.get("BACKOFFICE_PROXIES") or "0"),
             secure_cookies=_flag(environ, "BACKOFFICE_SECURE_COOKIES", default=not embedded),
         )
 
@@ -113,7 +127,7 @@ def _database_url(value: str, instance: Path) -> str:
         return f"sqlite:///{instance / 'backoffice.db'}"
     scheme, separator, rest = value.partition("://")
     if separator and scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return f"postgresql+psycopg://{rest}"
+        return _checked_port(f"postgresql+psycopg://{rest}")
     if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         return value
     # Never the value itself: it may hold a password.
@@ -122,6 +136,52 @@ def _database_url(value: str, instance: Path) -> str:
         f"DATABASE_URL {named} is not understood: "
         "use postgresql://user:password@host/database or sqlite:////path/to/file.db"
     )
+
+
+def _checked_port(url: str) -> str:
+    from sqlalchemy import make_url  # noqa: PLC0415 - `--help` reads no settings and no SQLAlchemy
+
+    try:
+        usable = 0 < (make_url(url).port or 5432) < 65_536
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            "DATABASE_URL names a port that is none: use a number up to 65535, and write "
+            "@ : / ? # of a password as %40 %3A %2F %3F %23"
+        )
+    return url
+
+
+def _redis_url(value: str) -> str | None:
+    if not value:
+        return None
+    from redis.connection import parse_url  # noqa: PLC0415 - the embedded default needs no Redis
+
+    try:
+        parse_url(value)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise SettingsError(
+            "REDIS_URL is not understood: use redis://host:6379/0, rediss:// or unix:///path"
+        ) from error
+    return value
+
+
+def _proxies(value: str) -> int:
+    if not value.isdecimal() or not 0 <= int(value[:9]) <= 10:
+        raise SettingsError(f"BACKOFFICE_PROXIES is {value!r}: use a whole number from 0 to 10")
+    return int(value)
+
+
+def _make_private(folder: Path) -> None:
+    """Make ``folder``, which holds the key and the database, for its owner alone.
+
+    :raises SettingsError: it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def _secret_key(value: str, instance: Path, *, embedded: bool) -> str:
@@ -139,13 +199,18 @@ def _secret_key(value: str, instance: Path, *, embedded: bool) -> str:
             "for example the output of: openssl rand -hex 32"
         )
     file = instance / "secret_key"
+    _make_private(instance)
     try:
-        instance.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             _write_once(file, secrets.token_hex(32))
-        key = file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise SettingsError(f"cannot keep a key in {file}: {error.strerror}") from error
+    try:
+        key = file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise SettingsError(f"cannot read the key in {file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        key = ""
     if len(key) < 32:
         raise SettingsError(f"{file} holds no whole key: delete it, and a new one is made")
     return key

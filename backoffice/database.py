@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
 from typing import Any, TypeAlias
 
 from flask import Flask, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, Select, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase
 
 # Every constraint has a name: migrations can drop it, and a form can say which rule was broken.
@@ -20,6 +23,17 @@ NAMES = {
 }
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+BUSY_STATES = frozenset(
+    {
+        "57014",  # query_canceled, by the statement timeout
+        "55P03",  # lock_not_available, by the lock timeout
+        "40P01",  # deadlock_detected
+        "40001",  # serialization_failure
+        "53300",  # too_many_connections
+    }
+)
+"""What PostgreSQL says when the same statement may go through a moment later."""
 
 # In the order in which a new connection gets them.
 SQLITE_PRAGMAS = {
@@ -56,17 +70,38 @@ def init_app(app: Flask) -> None:
             event.listen(db.engine, "begin", _begin_sqlite)
 
 
-def read_only(engine: Engine) -> Engine:
-    """The same engine for work that only reads: on SQLite it never waits for the write lock."""
-    return engine.execution_options(read_only=True)
+def begins_reading(engine: Engine) -> Engine:
+    """The same engine for work that reads first, and mostly only reads.
+
+    It is about SQLite, whose transactions otherwise begin by waiting for the write lock;
+    PostgreSQL does not tell the two apart.
+    """
+    return engine.execution_options(begins_reading=True)
 
 
 def allow_long_work(connection: Connection) -> None:
     """Lift the web's limits until this transaction ends: imports, synthetic data."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
+        # Between two statements, a file of any size is read and checked.
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         # Else each row's foreign keys are planned anew: a product took 50 µs and not 33.
         connection.execute(text("SET LOCAL plan_cache_mode = auto"))
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether trying again may help: a limit, a lock or a lost connection, and no fault of ours."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    code: int | None = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        # The lowest byte is the kind, those above it say more about it.
+        return code & 0xFF in {SQLITE_BUSY, SQLITE_LOCKED}
+    # Only a server that answers gives a state: without one, there is no connection.
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state is None or state in BUSY_STATES
 
 
 def analyze(connection: Connection, tables: Iterable[str]) -> None:
@@ -87,12 +122,12 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at once unless the transaction is known to read only.
+    """Take the write lock at once unless the transaction is known to begin by reading.
 
     A deferred transaction that reads first and writes later fails at once with
     SQLITE_BUSY_SNAPSHOT, whatever the timeout, when somebody wrote in between.
     """
-    reads = connection.get_execution_options().get("read_only", False) or (
+    reads = connection.get_execution_options().get("begins_reading", False) or (
         has_request_context() and request.method in SAFE_METHODS
     )
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

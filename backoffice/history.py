@@ -11,12 +11,21 @@ from typing import Any
 
 from flask import Flask, has_request_context
 from flask_login import current_user
-from sqlalchemy import ColumnElement, Select, event, insert, inspect, select
+from sqlalchemy import ColumnElement, Select, event, insert, inspect, literal, select, union_all
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.unitofwork import UOWTransaction
 
 from backoffice.database import db
-from backoffice.models import Category, Customer, HistoryEntry, Order, OrderLine, Product, Supplier
+from backoffice.models import (
+    Category,
+    Customer,
+    HistoryEntry,
+    Order,
+    OrderLine,
+    Product,
+    Supplier,
+    history_rows,
+)
 from backoffice.models.columns import exact_to_text
 from backoffice.models.record import Record
 
@@ -65,21 +74,19 @@ def author() -> Author:
 def entries_of(record: Record, limit: int) -> Select[HistoryEntry]:
     """The newest changes of one record, newest first, with the imports that wrote it.
 
-    An import has one entry for all its rows; it stamps them with the moment of that entry, so
-    the rows that it made or changed last are known by their own moments.
+    Two halves, each read from the end of its index: an OR of both would read all of the history.
     """
-    imported = HistoryEntry.row_id.is_(None) & HistoryEntry.at.in_(
-        (record.created_at, record.updated_at)
+    entry_id, rows = HistoryEntry.id, history_rows.c
+    here = HistoryEntry.table_name == record.__tablename__
+    own = select(entry_id).where(here, HistoryEntry.row_id == record.id).order_by(entry_id.desc())
+    imports = (  # ids are told apart by table only in history: rows of all tables with this id
+        select(rows.history_id)
+        .join(HistoryEntry, entry_id == rows.history_id)
+        .where(here, rows.row_id == record.id)
+        .order_by(rows.history_id.desc())
     )
-    return (
-        select(HistoryEntry)
-        .where(
-            HistoryEntry.table_name == record.__tablename__,
-            (HistoryEntry.row_id == record.id) | imported,
-        )
-        .order_by(HistoryEntry.id.desc())
-        .limit(limit)
-    )
+    newest = union_all(*(select(half.limit(limit).subquery()) for half in (own, imports)))
+    return select(HistoryEntry).where(entry_id.in_(newest)).order_by(entry_id.desc()).limit(limit)
 
 
 def add_entry(
@@ -90,12 +97,13 @@ def add_entry(
     label: str,
     changes: dict[str, Any],
     at: datetime,
+    rows: Select[tuple[int]] | None = None,
 ) -> int:
     """Write the one entry of a bulk change or import, in its transaction; returns the id.
 
     These call it themselves: set-based SQL passes the listener by.
 
-    :param at: The moment that the rows were stamped with, see ``entries_of``.
+    :param rows: Selects the ids of the rows of ``table`` whose pages are to show the entry.
     """
     who = author()
     entry_id: int | None = session.scalar(
@@ -112,6 +120,9 @@ def add_entry(
         .returning(HistoryEntry.id)
     )
     assert entry_id is not None  # noqa: S101 - RETURNING of an insert has a row
+    if rows is not None:
+        written = rows.add_columns(literal(entry_id))
+        session.execute(insert(history_rows).from_select(["row_id", "history_id"], written))
     return entry_id
 
 
@@ -194,8 +205,10 @@ def _name_referred(session: Session, entries: list[dict[str, Any]]) -> None:
         key = getattr(model, LABELS[model])
         rows = session.connection().execute(select(model.id, key).where(model.id.in_(sorted(ids))))
         known = {Referred(model, row[0]): row[1] for row in rows}
+        # One that is gone again is told by its id.
+        names: dict[Any, Any] = {Referred(model, row_id): str(row_id) for row_id in ids} | known
         for pair in pairs:
-            pair[:] = [known.get(value, value) for value in pair]
+            pair[:] = [names.get(value, value) for value in pair]
 
 
 def _changes(record: Record | OrderLine, action: str) -> dict[str, list[Any]]:

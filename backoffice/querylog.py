@@ -6,6 +6,7 @@ import logging
 import sys
 from dataclasses import dataclass
 from time import perf_counter
+from types import FrameType
 from typing import Any
 
 from flask import Flask, Response, current_app, g, has_app_context, has_request_context, request
@@ -83,7 +84,10 @@ def _note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         # import would grow by its whole file.
         recorded.clear()
     elif recorded:
-        _log_if_slow(statement, 1000 * recorded[-1].duration, recorded[-1].location)
+        location = recorded[-1].location
+        if location == "<unknown>":
+            location = _our_line()
+        _log_if_slow(statement, 1000 * recorded[-1].duration, location)
 
 
 def _note_failed(failure: ExceptionContext) -> None:
@@ -95,13 +99,17 @@ def _note_failed(failure: ExceptionContext) -> None:
 
 def _our_line() -> str:
     """Where the package asked, in the words of Flask-SQLAlchemy's record."""
-    frame = sys._getframe()  # noqa: SLF001 - what inspect.currentframe() returns, never None
-    while frame.f_back and not (
-        frame.f_globals["__name__"].startswith("backoffice.")
-        and frame.f_globals["__name__"] != __name__
-    ):
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - what inspect.currentframe() returns
+    asked_by = "<unknown>"
+    while frame:
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith("backoffice.") and module != __name__:
+            return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
+        if module.startswith("flask_security."):
+            # It reads the user before any page of ours is asked.
+            asked_by = "Flask-Security's user loader"
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
+    return asked_by
 
 
 def _log_if_slow(statement: str, duration_ms: float, location: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -29,7 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from backoffice.database import db
+from backoffice.database import db, is_busy
 from backoffice.models.columns import exact_to_text
 from backoffice.querylog import cost_of_request
 
@@ -46,7 +47,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-DASH = Markup('<span class="muted" aria-label="empty">–</span>')
+DASH = Markup('<span class="muted">–</span>')
 
 SAYS = {
     400: ("This address is broken", "A part of it was not understood. Go back and try again."),
@@ -100,19 +101,22 @@ def secure(response: Response) -> Response:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.endpoint == "static" and "v" in request.args:
         headers["Cache-Control"] = "public, max-age=31536000, immutable"  # see `asset`
-    elif response.mimetype == "text/html":
+    elif request.endpoint != "static":
         headers["Cache-Control"] = "no-store"  # nobody reads it after signing out
     return response
 
 
-def show_error(error: HTTPException) -> tuple[str, int] | BaseResponse:
+def show_error(error: HTTPException) -> tuple[str, int, list[tuple[str, str]]] | BaseResponse:
     """The error as a page of ours; what the raiser said stands in place of the usual words."""
     if error.code is None or error.code < 400:
         return error.get_response()
     title, says = SAYS.get(error.code, SAYS[400 if error.code < 500 else 500])
     if error.description and error.description != type(error).description:
         says = error.description
-    return render_template("error.html", title=title, says=says, lone=error.code >= 500), error.code
+    # Allow of a 405, Retry-After of a 429: they tell a program what the page tells a reader.
+    headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+    page = render_template("error.html", title=title, says=says, lone=error.code >= 500)
+    return page, error.code, headers
 
 
 def show_stale(error: CSRFError) -> Any:
@@ -140,11 +144,14 @@ def _sent_by_our_page() -> bool:
 
 
 def show_busy(error: Exception) -> tuple[str, int]:
-    """A statement that was stopped, or no connection to be had."""
-    current_app.logger.warning("database busy at %s: %s", request.endpoint, type(error).__name__)
+    """A statement that was stopped, or no connection to be had; anything else is our fault."""
+    status, level = (503, logging.WARNING) if is_busy(error) else (500, logging.ERROR)
+    # The first line alone, and not the error itself: the rest may quote people's data.
+    cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    current_app.logger.log(level, "database at %s: %s", request.endpoint, cause)
     db.session.rollback()
-    title, says = SAYS[503]
-    return render_template("error.html", title=title, says=says, lone=True), 503
+    title, says = SAYS[status]
+    return render_template("error.html", title=title, says=says, lone=True), status
 
 
 @cache
@@ -189,9 +196,8 @@ def show_moment(value: datetime | None) -> Markup:
     if value is None:
         return DASH
     value = value.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
-        value.isoformat(), value.strftime("%Y-%m-%d %H:%M:%S"), value.strftime("%Y-%m-%d")
-    )
+    # A list shows hundreds: no formatting that escapes, of what needs none.
+    return Markup(f'<time title="{value:%Y-%m-%d %H:%M:%S} UTC">{value:%Y-%m-%d}</time>')
 
 
 def show_full_moment(value: datetime) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from alembic.runtime.migration import MigrationInfo
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection, Index, text
 
 from backoffice.database import Base, db
@@ -40,6 +40,20 @@ def say_applied(*, step: MigrationInfo, **_: Any) -> None:
     click.echo(name if step.is_upgrade else f"{name} taken back")
 
 
+def refuse_orphans(*, ctx: MigrationContext, **_: Any) -> None:
+    """Undo a migration on SQLite, where it runs with foreign keys off, that broke references."""
+    assert ctx.connection is not None  # noqa: S101 - offline mode is refused below
+    if ctx.dialect.name == "sqlite":
+        orphans = ctx.connection.execute(text("PRAGMA foreign_key_check")).fetchall()
+        if orphans:
+            found = ", ".join(f"{table} {row}" for table, row, *_ in orphans[:5])
+            # Flask-Migrate says a RuntimeError in one line and exits 1.
+            raise RuntimeError(
+                f"{len(orphans)} rows would be left without the row that they refer to "
+                f"({found}): the migration is taken back"
+            )
+
+
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
@@ -50,7 +64,7 @@ def run(connection: Connection) -> None:
         compare_type=True,
         include_object=include_object,
         render_item=render_item,
-        on_version_apply=say_applied,
+        on_version_apply=(refuse_orphans, say_applied),  # in the migration's transaction
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -62,16 +76,16 @@ def run_on_sqlite(connection: Connection) -> None:
     driver.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
     try:
         run(connection)
-        orphans = driver.execute("PRAGMA foreign_key_check").fetchall()
-        if orphans:
-            raise RuntimeError(f"rows without their parent after the migration: {orphans[:5]}")
     finally:
+        connection.rollback()  # Alembic leaves a transaction open when there was nothing to do
         driver.execute("PRAGMA foreign_keys = ON")
 
 
 def run_on_postgresql(connection: Connection) -> None:
     """Run under a lock that a second deploy waits for, and give up on tables that stay locked."""
     connection.execute(text("SET statement_timeout = 0"))
+    # The web's would end the wait for the deploy before us, however well that one goes.
+    connection.execute(text("SET lock_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})
     connection.execute(text("SET lock_timeout = '4s'"))
     connection.commit()

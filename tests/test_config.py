@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from flask import request
+from sqlalchemy import text
 
 from backoffice import create_app
 from backoffice.config import ROOT, Settings, SettingsError
+from backoffice.database import db
 
 KEY = "k" * 32
 POSTGRES = {"DATABASE_URL": "postgresql://u:p@db/shop", "SECRET_KEY": KEY}
@@ -85,6 +87,15 @@ class TestDatabaseUrl:
 
         assert settings.database_url == "sqlite:////tmp/shop.db"
 
+    @pytest.mark.parametrize("port", ["bad", "70000", "x:5432"])
+    def test_with_a_port_that_is_none_is_refused(self, environ, port):
+        url = f"postgresql://u:hunter2@db:{port}/shop"
+
+        with pytest.raises(SettingsError, match="DATABASE_URL names a port that is none") as no:
+            Settings.from_environ(environ(DATABASE_URL=url, SECRET_KEY=KEY))
+
+        assert "hunter2" not in str(no.value)
+
     @pytest.mark.parametrize(
         "url", ["shop.db", "mysql://u:hunter2@db/shop", "u:hunter2@db", "sqlite://", "sqlite:///"]
     )
@@ -115,6 +126,19 @@ class TestProxies:
     def test_are_none_unless_told(self, environ):
         assert Settings.from_environ(environ()).proxies == 0
         assert Settings.from_environ(environ(BACKOFFICE_PROXIES="2")).proxies == 2
+
+    @pytest.mark.parametrize("value", ["-1", "11", "1.5", "one", "9" * 30, "\u00b2"])
+    def test_are_a_small_whole_number(self, environ, value):
+        with pytest.raises(SettingsError, match=r"BACKOFFICE_PROXIES is .* whole number from 0"):
+            Settings.from_environ(environ(BACKOFFICE_PROXIES=value))
+
+    def test_do_not_say_what_the_host_is(self, new_app):
+        app = new_app("sqlite", migrated=False, proxies=1)
+        app.add_url_rule("/host", "host", lambda: request.host)
+
+        page = app.test_client().get("/host", headers={"X-Forwarded-Host": "evil.example"})
+
+        assert page.text == "localhost"
 
     def test_say_who_the_visitor_is(self, new_app):
         seen = {}
@@ -195,8 +219,60 @@ class TestSecretKey:
     def test_that_cannot_be_kept_says_where(self, tmp_path):
         (tmp_path / "file").write_text("")
 
-        with pytest.raises(SettingsError, match=f"cannot keep a key in {tmp_path}/file/secret_key"):
+        with pytest.raises(SettingsError, match=f"cannot make the folder {tmp_path}/file: "):
             Settings.from_environ({"BACKOFFICE_INSTANCE_PATH": str(tmp_path / "file")})
+
+    def test_that_cannot_be_read_says_so(self, environ, tmp_path):
+        (tmp_path / "instance" / "secret_key").mkdir(parents=True)
+
+        with pytest.raises(SettingsError, match=r"cannot read the key in .*secret_key"):
+            Settings.from_environ(environ())
+
+    def test_that_is_no_text_is_not_signed_with(self, environ, tmp_path):
+        (tmp_path / "instance").mkdir()
+        (tmp_path / "instance" / "secret_key").write_bytes(b"\xff" * 64)
+
+        with pytest.raises(SettingsError, match="holds no whole key"):
+            Settings.from_environ(environ())
+
+
+class TestDatabaseFile:
+    def test_is_made_for_its_owner_alone(self, environ, tmp_path):
+        settings = Settings.from_environ(environ(SECRET_KEY=KEY))
+        assert not settings.instance_path.exists(), "--help makes nothing"
+
+        with create_app(settings).app_context():
+            db.session.execute(text("CREATE TABLE t (i)"))
+            db.session.commit()
+            modes = {
+                file.name: stat.S_IMODE(file.stat().st_mode)
+                for file in (settings.instance_path, *settings.instance_path.iterdir())
+            }
+            db.session.remove()
+            db.engine.dispose()
+
+        assert modes["instance"] == 0o700
+        assert modes["backoffice.db"] == modes["backoffice.db-wal"] == 0o600
+
+    def test_that_is_there_is_left_as_it_is(self, environ, tmp_path):
+        (tmp_path / "instance").mkdir()
+        file = tmp_path / "instance" / "backoffice.db"
+        file.write_bytes(b"something")
+
+        Settings.from_environ(environ(SECRET_KEY=KEY)).make_database_file()
+
+        assert file.read_bytes() == b"something"
+
+
+class TestRedisUrl:
+    @pytest.mark.parametrize("url", ["nonsense", "redis://host:port", "http://host"])
+    def test_that_is_none_is_refused(self, environ, url):
+        with pytest.raises(SettingsError, match="REDIS_URL is not understood: use redis://"):
+            Settings.from_environ(environ(REDIS_URL=url))
+
+    @pytest.mark.parametrize("url", ["redis://:p@h:6379/0", "rediss://h", "unix:///run/r.sock"])
+    def test_is_taken_as_given(self, environ, url):
+        assert Settings.from_environ(environ(REDIS_URL=url)).redis_url == url
 
 
 class TestCreateApp:

@@ -8,9 +8,11 @@ from time import perf_counter, sleep
 import pytest
 from flask import Flask
 from sqlalchemy import event, select, text
+from sqlalchemy.exc import OperationalError
 
-from backoffice.database import SQLITE_PRAGMAS, analyze, db, read_only
+from backoffice.database import SQLITE_PRAGMAS, analyze, begins_reading, db, is_busy
 from backoffice.models import Product
+from backoffice.shell import show_busy
 from tests import stored
 from tests.pages import Page, save, visit
 
@@ -35,7 +37,7 @@ def begun(app):
 class TestSqliteConnections:
     def test_each_pooled_connection_has_the_pragmas(self, apps):
         with apps("sqlite").app_context():
-            connections = [read_only(db.engine).connect() for _ in range(5)]
+            connections = [begins_reading(db.engine).connect() for _ in range(5)]
             try:
                 for connection in connections:
                     found = {
@@ -79,7 +81,7 @@ class TestSqliteTransactions:
         with begun(app) as ran, app.app_context():
             with db.engine.connect() as connection:
                 connection.execute(text("SELECT 1"))
-            with read_only(db.engine).connect() as connection:
+            with begins_reading(db.engine).connect() as connection:
                 connection.execute(text("SELECT 1"))
 
         assert ran == ["BEGIN IMMEDIATE", "BEGIN"]
@@ -193,7 +195,7 @@ class TestPostgresqlConnections:
 
 class TestLimits:
     @pytest.mark.parametrize("address", ["/sleeping", "/wanting"])
-    def test_end_in_a_page_that_says_so_and_leave_the_pool_clean(self, short_app, address):
+    def test_end_in_a_page_that_says_so_and_leave_the_pool_clean(self, short_app, address, caplog):
         client = short_app.test_client()
         pool = stored.engine(short_app).pool
 
@@ -205,6 +207,7 @@ class TestLimits:
 
         assert page.status == 503
         assert page.title == "The database is busy"
+        assert "canceling statement due to" in caplog.text
         assert "nothing was saved" in page.text
         assert seconds < 2
         assert pool.checkedout() == 0
@@ -225,6 +228,46 @@ class TestLimits:
         assert page.status == 503
         assert seconds < 4
         assert short_app.test_client().get("/wanting").status_code == 200
+
+
+class TestBusy:
+    """Shown as busy is what may go through a moment later; the rest is our fault, and logged."""
+
+    @pytest.mark.parametrize(
+        ("state", "busy"), [("57014", True), ("40P01", True), ("53300", True), ("53100", False)]
+    )
+    def test_is_what_postgresql_says_is(self, state, busy):
+        class RefusedError(Exception):
+            sqlstate = state
+
+        assert is_busy(OperationalError("SELECT 1", {}, RefusedError())) is busy
+
+    def test_is_a_locked_sqlite(self, app, client, make):
+        if stored.engine(app).dialect.name != "sqlite":
+            pytest.skip("about SQLite")
+        with app.app_context(), stored.elsewhere(app) as writer:
+            writer.execute(text("UPDATE products SET stock = 1"))
+            with db.engine.connect() as waiting:
+                waiting.connection.driver_connection.execute("PRAGMA busy_timeout = 1")
+                with pytest.raises(OperationalError) as refused:
+                    waiting.execute(text("UPDATE products SET stock = 2"))
+                waiting.invalidate()
+
+        assert is_busy(refused.value)
+
+    def test_is_not_a_table_that_is_gone(self, app, caplog):
+        if stored.engine(app).dialect.name != "sqlite":
+            pytest.skip("PostgreSQL's is no OperationalError")
+        with app.test_request_context("/login"), pytest.raises(OperationalError) as refused:
+            db.session.execute(text("SELECT :secret FROM gone"), {"secret": "confidential"})
+
+        with app.test_request_context("/login"):
+            page, status = show_busy(refused.value)
+
+        assert status == 500
+        assert "Something went wrong" in page
+        assert "no such table: gone" in caplog.text
+        assert "confidential" not in caplog.text + str(refused.value)
 
 
 class TestAnalyze:

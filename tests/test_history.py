@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import insert, select, text
 
 from backoffice import history
-from backoffice.database import db
-from backoffice.models import Order, Product, Supplier
+from backoffice.database import analyze, db
+from backoffice.models import HistoryEntry, Order, Product, Supplier, history_rows
 from tests import stored
 from tests.grid.sections import TABLES, TYPED
-from tests.pages import add, post, save, visit
+from tests.pages import Page, add, post, save, visit
 
 
 class TestEntry:
@@ -112,6 +113,14 @@ class TestEntry:
         (entry,) = stored.entries(app)
         assert (entry.actor, entry.means) == (getpass.getuser(), "command")
 
+    def test_of_a_reference_that_is_gone_again_tells_its_id(self, app):
+        with app.app_context():
+            entries = [{"changes": {"supplier": [history.Referred(Supplier, 10**9), None]}}]
+
+            history._name_referred(db.session(), entries)
+
+        assert entries == [{"changes": {"supplier": ["1000000000", None]}}]
+
 
 class TestTransaction:
     def test_that_is_rolled_back_leaves_no_entry(self, app):
@@ -169,6 +178,59 @@ class TestDetails:
         assert "by browser" in newest
         assert "city: empty → Bonn" in newest
         assert "name: Acme → Acme Ltd" in oldest
+
+    def test_tell_an_orders_lines_in_sentences(self, client, make):
+        make.products(2)
+        order = make.orders(lines=3)[0]
+        typed = {
+            "lines-0-quantity": "20",
+            "lines-1-remove": "y",
+            "lines-3-id": "",
+            "lines-3-product": "SKU0002",
+            "lines-3-quantity": "4",
+            "lines-3-unit_price": "1.5",
+            "lines-3-discount": "0.1",
+            "shipped_at": "2026-02-01 10:00",
+        }
+        save(client, "orders", order, typed)
+
+        page = client.get(f"/admin/orders/details/?id={order}")
+
+        told = [term.text for term in Page(page).root.all("dl")][-1]
+        assert told == (
+            "shipped: empty → 2026-02-01 10:00 UTC "
+            "Line 1 quantity: 1 → 20 "
+            "Line 2 removed: SKU0001 × 2 at 9.99 "
+            "Line 4 added: SKU0002 × 4 at 1.50, discount 0.10"
+        )
+
+    def test_read_a_few_rows_however_long_the_history_is(self, app, make):
+        product = make.products()[0]
+        with app.app_context():
+            entry = {"actor": "a", "means": "command", "action": "import", "changes": {}}
+            db.session.execute(
+                insert(HistoryEntry),
+                [
+                    entry
+                    | {"table_name": "products", "row_id": product + n % 500 if n % 2 else None}
+                    for n in range(20_000)
+                ],
+            )
+            some = select(HistoryEntry.id, HistoryEntry.id % 500 + product)
+            db.session.execute(insert(history_rows).from_select(["history_id", "row_id"], some))
+            analyze(db.session.connection(), ["history", "history_rows"])
+            db.session.commit()
+
+            newest = history.entries_of(db.session.get(Product, product), 20)
+            found = db.session.scalars(newest).all()
+            sql = newest.compile(db.engine, compile_kwargs={"literal_binds": True})
+            explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+            plan = "\n".join(str(row[-1]) for row in db.session.execute(text(f"{explain} {sql}")))
+
+        assert len(found) == 20
+        assert "ix_history_table_name_row_id_id" in plan
+        assert "Seq Scan on history" not in plan, plan
+        assert "SCAN history" not in plan, plan
 
     def test_show_twenty_at_most(self, client, make):
         supplier = make.suppliers()[0]

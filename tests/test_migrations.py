@@ -1,17 +1,22 @@
 """Migrations go up, down and up again, and end at the tables that the models declare."""
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import flask_migrate
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from backoffice.config import ROOT
-from backoffice.database import db
+from backoffice.database import begins_reading, db
 from backoffice.indexes.build import build
 from backoffice.indexes.plan import State, compare
 from backoffice.monitoring.drift import catalog, declared_catalog, differences
 from backoffice.monitoring.health import current_revision, head_revision
-from tests.conftest import BOTH
+from tests.conftest import BOTH, SECRET
 from tests.factories import Make
 
 pytestmark = pytest.mark.parametrize("kind", BOTH)
@@ -105,6 +110,78 @@ class TestEveryRevision:
         assert lines[-1] == f"{lines[len(REVISIONS) - 1]} taken back"
 
 
+class TestUpgrade:
+    def test_with_nothing_to_do_leaves_the_pool_as_it_was(self, context, kind):
+        flask_migrate.upgrade()
+        db.engine.dispose()
+
+        flask_migrate.upgrade()
+
+        with begins_reading(db.engine).connect() as connection:
+            if kind == "sqlite":
+                assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+            else:
+                assert connection.scalar(text("SHOW lock_timeout")) == "5s"
+
+    def test_waits_for_the_deploy_before_it_however_long(self, new_app, kind):
+        if kind == "sqlite":
+            pytest.skip("SQLite's writers wait for each other anyway")
+        app = new_app(kind, lock_timeout_ms=200)
+        with app.app_context(), db.engine.connect() as first, ThreadPoolExecutor(1) as thread:
+            first.execute(text(f"SELECT pg_advisory_lock({0x6261636B})"))
+            second = thread.submit(run_in, app, flask_migrate.upgrade)
+            with pytest.raises(TimeoutError):
+                second.result(1)
+
+            first.execute(text("SELECT pg_advisory_unlock_all()"))
+
+            second.result(20)
+
+    def test_done_by_two_at_once_is_done_once(self, new_app, kind):
+        app = new_app(kind, migrated=False)
+        environ = {
+            **os.environ,
+            "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
+            "SECRET_KEY": SECRET,
+            "BACKOFFICE_INSTANCE_PATH": app.instance_path,
+        }
+        command = [sys.executable, ROOT / "manage.py", "db", "upgrade"]
+
+        runs = [
+            subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        said = [run.communicate(timeout=60)[0] for run in runs]
+
+        assert [run.returncode for run in runs] == [0, 0]
+        assert "".join(said).count("0001 tables\n") == 1
+
+    def test_that_would_break_a_reference_is_taken_back(self, context, kind, monkeypatch, caplog):
+        if kind == "postgresql":
+            pytest.skip("PostgreSQL refuses it by itself")
+        flask_migrate.upgrade()
+        Make(context).products(1)
+        with db.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys = OFF")
+            driver.execute("DELETE FROM suppliers")
+            driver.execute("DELETE FROM alembic_version")
+            connection.invalidate()
+        for table in ("categories", "customers", "history", "users"):
+            assert table in tables()
+        # Any migration would do: this one finds the orphan that was there before it.
+        monkeypatch.setattr("alembic.operations.Operations.create_table", lambda *a, **k: None)
+        monkeypatch.setattr("alembic.operations.Operations.create_index", lambda *a, **k: None)
+
+        with pytest.raises(SystemExit):
+            flask_migrate.upgrade()
+
+        assert "1 rows would be left without the row that they refer to" in caplog.text
+        with begins_reading(db.engine).connect() as connection:
+            assert current_revision(connection) is None
+            assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+
+
 class TestTheEnd:
     def test_is_the_head(self, context):
         flask_migrate.upgrade()
@@ -158,6 +235,11 @@ class TestDrift:
 
         assert found
         assert all("products: " in line for line in found)
+
+
+def run_in(app, work):
+    with app.app_context():
+        work()
 
 
 def only(names, found):

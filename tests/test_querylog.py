@@ -106,6 +106,13 @@ class TestSlowStatements:
         assert "backoffice/monitoring/health.py:" in caplog.records[-1].getMessage()
         assert "(current_revision)" in caplog.records[-1].getMessage()
 
+    def test_before_any_line_of_ours_name_who_asked(self, app, client, monkeypatch, caplog):
+        monkeypatch.setitem(app.config, "SLOW_STATEMENT_MS", 0)
+
+        client.get("/admin/")
+
+        assert not [r for r in caplog.records if "<unknown>" in r.getMessage()]
+
     def test_that_fail_are_logged_too(self, app, visit, monkeypatch, caplog):
         monkeypatch.setitem(app.config, "SLOW_STATEMENT_MS", 0)
 

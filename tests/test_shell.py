@@ -88,6 +88,16 @@ class TestHeaders:
         style = client.get("/static/css/app.css", buffered=True)
         assert style.headers["Cache-Control"] != "no-store"
 
+    def test_keep_what_a_program_reads_out_of_caches_too(self, client):
+        for address in ("/admin/products/lookup/?q=a", "/readyz", "/"):
+            assert client.get(address).headers["Cache-Control"] == "no-store"
+
+    def test_of_an_error_are_kept(self, client):
+        refused = client.delete("/admin/products/")
+
+        assert "GET" in refused.headers["Allow"]
+        assert refused.headers.getlist("Content-Type") == ["text/html; charset=utf-8"]
+
     def test_demand_https_only_where_there_is_https(self, client, secure_app):
         behind_https = secure_app.test_client().get("/login", base_url="https://localhost")
 

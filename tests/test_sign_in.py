@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -15,9 +17,10 @@ from flask.testing import FlaskClient
 from flask_security import hash_password
 from sqlalchemy import event, select, update
 
+from backoffice.config import ROOT
 from backoffice.database import db
 from backoffice.models import User
-from tests.conftest import forget_tries
+from tests.conftest import SECRET, forget_tries
 from tests.payloads import ELSEWHERE
 from tests.redis_server import redis
 
@@ -200,6 +203,12 @@ class TestSigningIn:
         assert set(began) == {"BEGIN"}
 
     @ONE_DATABASE
+    def test_of_who_is_signed_in_already_only_leads_on(self, client):
+        # Every warning is an error here: the connection was under way when it was set up anew.
+        response = client.post("/login", data={"email": BOB, "password": PASSWORD})
+
+        assert response.status_code == 302
+
     def test_takes_only_a_form(self, app, bob):
         bob()
         browser = app.test_client()
@@ -274,6 +283,26 @@ class TestOpenSession:
         assert not is_in(browser)
 
 
+class TestCommands:
+    @pytest.mark.parametrize("arguments", [["disable", BOB], ["password", BOB, "--password-stdin"]])
+    def test_end_the_sessions_of_before(self, app, bob, arguments):
+        bob()
+        browser = app.test_client()
+        sign_in(browser)
+        assert is_in(browser)
+        environ = {
+            **os.environ,
+            "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
+            "SECRET_KEY": SECRET,
+            "BACKOFFICE_INSTANCE_PATH": app.instance_path,
+        }
+
+        command = [sys.executable, ROOT / "manage.py", "users", *arguments]
+        subprocess.run(command, env=environ, input="another horse", text=True, check=True)
+
+        assert not is_in(browser)
+
+
 @ONE_DATABASE
 class TestGuessing:
     def test_is_stopped_at_the_sixth_try_on_an_account(self, app, bob):
@@ -284,6 +313,8 @@ class TestGuessing:
 
         assert [answer.status_code for answer in tries] == [200] * 5 + [429]
         assert right.status_code == 429
+        assert int(right.headers["Retry-After"]) > 0
+        assert len(right.headers.getlist("Retry-After")) == 1
         assert "Wait a few minutes" in right.text
 
     def test_does_not_lock_the_owner_out_elsewhere(self, app, bob):

@@ -58,6 +58,7 @@ class SupplierView(GridView):
             "products",
             filter="supplier",
             labels=LABELS,
+            title_column="name",
         ),
     )
 
@@ -87,6 +88,7 @@ class CategoryView(GridView):
             "products",
             filter="category",
             labels=LABELS,
+            title_column="name",
         ),
     )
 
@@ -102,7 +104,7 @@ class ProductView(GridView):
     statement = staticmethod(queries.product_grid)
     form = ProductForm
 
-    column_list = ("sku", "name", "supplier", "category", "price", "stock", "active", "updated_at")
+    column_list = ("sku", "name", "supplier", "price", "stock", "category", "active", "updated_at")
     column_labels = LABELS
     column_searchable_list = ("sku", "name")
     column_sortable_list = ("sku", "name", "price", "updated_at")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from functools import update_wrapper
@@ -72,9 +74,18 @@ def with_app(command: Callable[Concatenate[P], R]) -> Callable[P, R]:
 def main() -> None:
     """Run the command that ``sys.argv`` names; expected failures end in one line, not a trace."""
     try:
-        commands(prog_name="manage.py")
+        try:
+            commands(prog_name="manage.py")
+        finally:
+            sys.stdout.flush()  # here and not at the interpreter's end, where it would be a trace
     except SettingsError as error:
         fail(str(error))
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EPIPE, errno.EIO} or error.filename:
+            raise
+        # What is left of the result must not fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fail(f"cannot write the result: {error.strerror}")
     except Exception as error:
         # The driver's own classes are not imported here for the reason given at COMMANDS.
         if type(error).__module__.partition(".")[0] != "sqlalchemy":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 import flask_migrate
+from sqlalchemy import func, inspect, select
 
-from backoffice.cli import with_app
+from backoffice.cli import fail, with_app
 from backoffice.config import ROOT
-from backoffice.database import db, read_only
-from backoffice.monitoring.health import current_revision
+from backoffice.database import Base, begins_reading, db
+from backoffice.monitoring.health import check_migrated, current_revision, head_revision
 
 
 @click.group("db")
@@ -27,11 +28,20 @@ def upgrade(revision: str) -> None:
         click.echo(f"already at {before}")
 
 
-@command.command()
-@click.argument("revision", default="-1")
+@command.command(context_settings={"ignore_unknown_options": True})  # -1 is a REVISION
+@click.argument("revision")
+@click.option("--yes", is_flag=True, help="Also where the tables hold rows.")
 @with_app
-def downgrade(revision: str) -> None:
-    """Take back the migrations down to REVISION, by default one."""
+def downgrade(revision: str, yes: bool) -> None:
+    """Take back the migrations after REVISION, or so many: -1.
+
+    What they made is dropped with all that it holds; so this refuses where there are rows,
+    unless --yes is given. "base" takes back all.
+    """
+    held = {} if yes else _rows()
+    if held:
+        counts = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in held.items())
+        fail(f"the tables hold {counts}, which may be deleted: make a backup and add --yes")
     flask_migrate.downgrade(revision=revision)
 
 
@@ -39,7 +49,9 @@ def downgrade(revision: str) -> None:
 @with_app
 def current() -> None:
     """Show the revision that the database is at."""
-    flask_migrate.current()
+    revision = _current()
+    is_head = " (head)" if revision == head_revision() else ""
+    click.echo(f"{revision}{is_head}" if revision else "at no migration")
 
 
 @command.command()
@@ -53,6 +65,9 @@ def history() -> None:
 @with_app
 def check() -> None:
     """Exit 1 when the models and the database differ."""
+    with begins_reading(db.engine).connect() as connection:
+        for finding in check_migrated(connection):
+            fail(f"{finding.problem}: {finding.remedy}")
     flask_migrate.check()
 
 
@@ -65,8 +80,20 @@ def revision(message: str) -> None:
 
 
 def _current() -> str | None:
-    with read_only(db.engine).connect() as connection:
+    with begins_reading(db.engine).connect() as connection:
         return current_revision(connection)
+
+
+def _rows() -> dict[str, int]:
+    """Table -> its rows, of those tables that are there and hold any."""
+    with begins_reading(db.engine).connect() as connection:
+        there = inspect(connection).get_table_names()
+        counts = {
+            table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for table in Base.metadata.sorted_tables
+            if table.name in there
+        }
+    return {table: count for table, count in counts.items() if count}
 
 
 def _next_number() -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 import redis
 from flask import current_app
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.cli import with_app
 from backoffice.config import Settings
-from backoffice.database import db, read_only
+from backoffice.database import begins_reading, db
 from backoffice.indexes.plan import State, compare
 from backoffice.monitoring.health import CHECKS, Finding, check_migrated
 
@@ -35,16 +36,49 @@ def command() -> None:
 
 def _checks() -> Iterator[tuple[str, list[Finding]]]:
     yield "secret key", list(_check_secret(current_app.config["SECRET_KEY"]))
-    yield "cache", list(_check_cache(Settings.from_environ().redis_url))
-    # A database that does not answer ends the command: main() says so and exits 1.
-    with read_only(db.engine).connect() as connection:
-        migrated = list(check_migrated(connection))
-        yield f"migrations of {db.engine.dialect.name}", migrated
+    settings = Settings.from_environ()
+    yield "visitors' addresses", list(_check_proxies(settings))
+    yield "cache", list(_check_cache(settings.redis_url))
+    migrations = f"migrations of {db.engine.dialect.name}"
+    try:
+        connection = begins_reading(db.engine).connect()
+    except SQLAlchemyError as error:
+        yield migrations, [_failed(error)]
+        return
+    with connection:
+        migrated = _run(check_migrated, connection)
+        yield migrations, migrated
         if migrated:
             return  # what follows would only say the same in many lines
-        for name, check in CHECKS.items():
-            yield name, list(check(connection))
-        yield "indexes", list(_check_indexes(connection))
+        for name, check in {**CHECKS, "indexes": _check_indexes}.items():
+            yield name, _run(check, connection)
+
+
+def _run(check: Callable[[Connection], Iterator[Finding]], connection: Connection) -> list[Finding]:
+    """What ``check`` finds; one that cannot end is a finding, and the others go on."""
+    try:
+        return list(check(connection))
+    except SQLAlchemyError as error:
+        connection.rollback()
+        return [_failed(error)]
+
+
+def _failed(error: SQLAlchemyError) -> Finding:
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    url = db.engine.url
+    place = url.database if url.drivername == "sqlite" else url.render_as_string()
+    return Finding(
+        f"the database refused: {cause}",
+        f"look whether {place} is there, whole and open to this account; DATABASE_URL names it",
+    )
+
+
+def _check_proxies(settings: Settings) -> Iterator[Finding]:
+    if settings.secure_cookies and not settings.proxies:
+        yield Finding(
+            "https is expected, but no proxy: the limits on signing in take all visitors for one",
+            "set BACKOFFICE_PROXIES to the number of proxies in front, mostly 1",
+        )
 
 
 def _check_secret(key: str) -> Iterator[Finding]:

@@ -10,7 +10,8 @@ from backoffice.cli import fail, with_app
 from backoffice.cli.progress import bar
 from backoffice.synthetic.run import Added, UnsuitableError, Wanted, generate
 
-ROWS = click.IntRange(min=0)
+ROWS = click.IntRange(0, 1_000_000_000)
+"""How many rows one run may add to a table; keys and codes fit far more."""
 
 
 @click.command("generate")
@@ -28,7 +29,8 @@ ROWS = click.IntRange(min=0)
 @click.option(
     "--until",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="The day (UTC) before which the two years of data end.  [default: today]",
+    help="The day (UTC) before which the two years of data end, from 1902-01-02 to 2199-12-31.  "
+    "[default: today]",
 )
 @with_app
 def command(seed: int, until: datetime | None, **rows: int) -> None:

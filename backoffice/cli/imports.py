@@ -19,7 +19,7 @@ from rich.progress import Progress
 from backoffice.cli import fail, with_app
 from backoffice.database import db
 from backoffice.imports.kinds import KINDS, Kind
-from backoffice.imports.mapping import Mapping, MappingError, load_mapping
+from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
 from backoffice.imports.read import FileRefused, open_source
 from backoffice.imports.run import Choices, Report, run_import
 
@@ -39,6 +39,9 @@ HELP = """Insert the new rows of FILE, update those that differ, leave the rest 
     All or nothing: one refused row refuses the file, unless --on-error skip. Every refused cell is
     named by line and column. Exits 0 when every row was taken, 1 when any was refused (also with
     --on-error skip), 2 on wrong usage.
+
+    Inserted, updated, unchanged and rejected rows add up. Of a refused file nothing is written: its
+    rows without a fault count as unchanged in what --json prints.
     """
 
 SHORT_KEY = """
@@ -47,7 +50,17 @@ SHORT_KEY = """
 """
 
 
-@click.group("import")
+class Kinds(click.Group):
+    """The kinds of files; one that is not known is told which are."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        found = super().get_command(ctx, name)
+        if found is None:
+            raise click.UsageError(f"{name!r} is no kind of file: use {', '.join(KINDS)}", ctx)
+        return found
+
+
+@click.group("import", cls=Kinds)
 def command() -> None:
     """Load CSV files."""
 
@@ -130,7 +143,7 @@ def _add_command(kind: Kind) -> None:
 
 
 def _run(  # noqa: PLR0917 - what an import is made of
-    kind: Kind, path: Path, name: str, reading: dict[str, Any], mapping: Mapping, choices: Choices
+    kind: Kind, path: Path, name: str, reading: dict[str, Any], mapping: FieldMap, choices: Choices
 ) -> Report | None:
     """Import and commit; None when the file as a whole is refused, which is said on stderr."""
     try:
@@ -156,7 +169,7 @@ def _check_rejects(file: str, rejects: Path | None) -> None:
         raise click.UsageError("--rejects names FILE itself, which would be overwritten")
 
 
-def _mapping(kind: Kind, file: Path | None, pairs: tuple[str, ...]) -> Mapping:
+def _mapping(kind: Kind, file: Path | None, pairs: tuple[str, ...]) -> FieldMap:
     try:
         return load_mapping(kind, file, pairs)
     except MappingError as error:
@@ -197,14 +210,19 @@ def _print(report: Report, choices: Choices, as_json: bool, refused: bool) -> No
     if len({reject.line for reject in report.rejects}) < report.rejected:
         click.echo(f"and more: {report.rejected:,} rows in all, see --rejects", err=True)
     for table, count in report.created.items():
-        click.echo(f"{report.file}: {count:,} {table} created, named like their key", err=True)
+        click.echo(f"{report.file}: {table} created, named like their key: {count:,}", err=True)
     if as_json:
         click.echo(json.dumps({name: getattr(report, name) for name in SHOWN}))
     elif report.rows or not refused:
-        counts = ", ".join(f"{getattr(report, n):,} {n}" for n in SHOWN[4:8])
-        nothing_done = refused and not choices.skip_refused
-        said = "nothing imported" if nothing_done else "dry run" if choices.dry_run else "done"
-        click.echo(f"{report.file}: {said}, {report.rows:,} rows: {counts}, {report.seconds:.1f} s")
+        click.echo(f"{report.file}: {_summary(report, choices, refused)}, {report.seconds:.1f} s")
+
+
+def _summary(report: Report, choices: Choices, refused: bool) -> str:
+    rows = f"{report.rows:,} row{'s' if report.rows != 1 else ''}"
+    if refused and not choices.skip_refused:
+        return f"nothing imported: {report.rejected:,} of {rows} refused"
+    counts = ", ".join(f"{getattr(report, name):,} {name}" for name in SHOWN[4:8])
+    return f"{'dry run' if choices.dry_run else 'done'}, {rows}: {counts}"
 
 
 for _kind in KINDS.values():

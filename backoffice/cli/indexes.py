@@ -8,7 +8,7 @@ import click
 
 from backoffice.cli import fail, with_app
 from backoffice.cli.progress import bar
-from backoffice.database import db, read_only
+from backoffice.database import begins_reading, db
 from backoffice.indexes.build import BuildRefusedError, build, to_build
 from backoffice.indexes.plan import Comparison, State, compare
 
@@ -22,7 +22,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One object instead of a table.")
 @with_app
 def list_(as_json: bool) -> None:
-    r"""List every index with its state.
+    """List every index with its state.
 
     \b
     present     declared and there
@@ -30,8 +30,8 @@ def list_(as_json: bool) -> None:
     invalid     an interrupted build left it: `indexes build` replaces it
     different   there with other columns, or for other rows, than declared
     undeclared  there and not declared: made by hand
-    """
-    with read_only(db.engine).connect() as connection:
+    """  # noqa: D301 - Click wants the backspace itself, which keeps the lines apart
+    with begins_reading(db.engine).connect() as connection:
         compared = compare(connection)
     if as_json:
         click.echo(json.dumps({"indexes": [_fields(index) for index in compared]}))
@@ -51,7 +51,7 @@ def build_(dry_run: bool) -> None:
     May be interrupted and run again.
     """
     try:
-        with db.engine.connect() as connection:
+        with begins_reading(db.engine).connect() as connection:
             missing = to_build(connection)
         if dry_run:
             for index in missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import socket
 from typing import Any
 
@@ -9,8 +11,10 @@ import click
 from gunicorn.app.base import BaseApplication
 
 from backoffice import create_app
-from backoffice.cli import fail
+from backoffice.cli import fail, with_app
 from backoffice.config import Settings
+from backoffice.database import db
+from backoffice.monitoring.health import why_not_ready
 
 THREADS = 8
 """Requests that one process serves at once; they mostly wait for the database."""
@@ -52,7 +56,7 @@ class Server(BaseApplication):
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 256),
     help=f"Processes, each with {THREADS} threads.  [default: 2 with REDIS_URL, else 1]",
 )
 def command(host: str, port: int, workers: int | None) -> None:
@@ -68,14 +72,26 @@ def command(host: str, port: int, workers: int | None) -> None:
             "and counts failed sign-ins for itself"
         )
     refuse_if_taken(host, port)
+    refuse_if_not_ready()
     serve(host, port, workers)
 
 
 def serve(host: str, port: int, workers: int = 1) -> None:
     """Listen and say where; returns never, exits 0 on Ctrl-C or SIGTERM."""
+    # The workers are forked and keep it. Without, a logged line has neither time nor level.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     server = Server(host, port, workers)
     click.echo(f"http://{server.address}")
     server.run()
+
+
+@with_app
+def refuse_if_not_ready() -> None:
+    """Exit 1 when no page would work: each would say that something went wrong."""
+    complaint = why_not_ready()
+    db.engine.dispose()  # no connection may be shared across a fork
+    if complaint:
+        fail(f"{complaint}: run `manage.py doctor`, which says what to do")
 
 
 def refuse_if_taken(host: str, port: int) -> None:
@@ -85,5 +101,11 @@ def refuse_if_taken(host: str, port: int) -> None:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
+    except (socket.gaierror, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no host name"
+        fail(f"cannot listen at {host} ({reason}): use an address of this machine")
     except OSError as error:
-        fail(f"cannot listen at {host} port {port} ({error.strerror}): choose another --port")
+        remedy = "choose another --port"
+        if error.errno == errno.EADDRNOTAVAIL:
+            remedy = "--host is no address of this machine"
+        fail(f"cannot listen at {host} port {port} ({error.strerror}): {remedy}")

@@ -42,10 +42,11 @@ class Grain(StrEnum):
 
 @dataclass(frozen=True)
 class Span:
-    """Whole days, ``first`` and ``last`` included."""
+    """Days, ``first`` and ``last`` included, the last one up to ``until`` when that is given."""
 
     first: date
     last: date
+    until: time | None = None
 
     @property
     def days(self) -> int:
@@ -57,22 +58,37 @@ class Span:
 
     @property
     def end(self) -> datetime:
-        """The first moment after the last day."""
+        """The first moment after it."""
+        if self.until is not None:
+            return datetime.combine(self.last, self.until, UTC)
         return datetime.combine(self.last + ONE_DAY, time(), UTC)
 
     def __str__(self) -> str:
-        if self.days == 1:
-            return day_text(self.first)
-        return f"{day_text(self.first)} – {day_text(self.last)}"
+        days = "" if self.days == 1 else f" – {day_text(self.last)}"
+        until = "" if self.until is None else f" until {self.until:%H:%M}"
+        return f"{day_text(self.first)}{days}{until}"
 
 
 @dataclass(frozen=True)
 class Period:
-    """A span with the one that it is compared to; ``name`` is what the URL calls it."""
+    """A span with the one before, see ``comparable``; ``name`` is what the URL calls it."""
 
     name: str
     span: Span
     before: Span
+
+    def comparable(self, now: datetime) -> Span | None:
+        """What of ``before`` it is fair to compare with, seen from ``now``.
+
+        A period that is not over yet is compared with as much of the one before. None when it has
+        not begun, or when the one before reaches back behind ``EARLIEST``.
+        """
+        if now <= self.span.start or self.before.first < EARLIEST:
+            return None
+        if now >= self.span.end:
+            return self.before
+        end = self.before.end - (self.span.end - now)
+        return Span(self.before.first, end.date(), end.time())
 
     @property
     def grain(self) -> Grain:
@@ -135,6 +151,14 @@ def chosen_period(args: Mapping[str, str], today: date) -> Period:
     if first > last:
         raise PeriodError("The first day lies after the last.")
     return _ending(name, Span(first, last))
+
+
+def is_day(text: str) -> bool:
+    """Whether a browser's date field can show ``text``."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return not text
 
 
 def _ending(name: str, span: Span) -> Period:

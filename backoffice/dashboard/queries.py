@@ -70,8 +70,18 @@ class ExactSum(TypeDecorator[Decimal]):
 
 
 def newest_change() -> TextualSelect:
-    """The id of the newest history entry, 0 of none: the stamp of the data; one index probe."""
-    return _statement("SELECT coalesce(max(id), 0) AS id FROM history", id=BigInteger())
+    """The stamp of the data: it changes with each history entry that is committed.
+
+    The largest id alone would not do: PostgreSQL gives ids out in an order in which they need not
+    be committed, and the smaller one of two comes last unseen. It moves the sum, unless a thousand
+    others overtook it. pg_current_snapshot() would be exact, and differ after every write of every
+    database of the server.
+    """
+    sql = """
+        SELECT coalesce(max(id), 0) || '/' || coalesce(sum(id), 0) AS stamp
+        FROM (SELECT id FROM history ORDER BY id DESC LIMIT 1000) AS newest
+    """
+    return _statement(sql, stamp=String())
 
 
 def revenue_by_day(dialect: str, span: Span) -> TextualSelect:

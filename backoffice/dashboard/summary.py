@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, DecimalException
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from backoffice import cache
@@ -68,20 +71,26 @@ class Summary:
     """Figures as of one moment; shown with that moment, so nobody takes them for live.
 
     ``short_count`` stops at ``queries.MOST_COUNTED`` + 1. ``first_order`` and ``last_order`` are
-    the ends of all orders; they are looked up only when the period has none.
+    the ends of all orders; they are looked up only when the period has none. ``sold_before`` is
+    what ``before`` sold.
     """
 
     as_of: datetime
     period: Period
     bars: tuple[Bar, ...]
     sold: Totals
-    sold_before: Totals
+    sold_before: Totals | None
     orders_by_status: tuple[tuple[OrderStatus, int], ...]
     best_products: tuple[SoldProduct, ...]
     short_products: tuple[ShortProduct, ...]
     short_count: int
     first_order: datetime | None
     last_order: datetime | None
+
+    @property
+    def before(self) -> Span | None:
+        """What the period is compared with, None of nothing."""
+        return self.period.comparable(self.as_of)
 
     @property
     def has_orders(self) -> bool:
@@ -101,7 +110,7 @@ def current_summary(session: Session, period: Period) -> Summary:
 
     One statement for a cached one; six more for a fresh one, seven when the period is empty.
     """
-    stamp = session.scalar(queries.newest_change())
+    stamp: str = session.execute(queries.newest_change()).scalar_one()
     key = cache.summary_key(stamp, period.key)
     kept = cache.fetch(key)
     summary = from_json(kept, period) if kept else None
@@ -112,19 +121,23 @@ def current_summary(session: Session, period: Period) -> Summary:
 
 
 def compute(session: Session, period: Period) -> Summary:
-    """The figures, read from the tables now."""
-    dialect = session.get_bind().dialect.name
+    """The figures, read from the tables now, all of them as of one moment.
+
+    Ends the session's transaction.
+    """
     # Noted before the first statement: a change that commits meanwhile may or may not be in.
     as_of = datetime.now(UTC).replace(microsecond=0)
-    by_day = session.execute(queries.revenue_by_day(dialect, period.span)).all()
-    before = session.execute(queries.totals(dialect, period.before)).one()
-    statuses = session.execute(queries.orders_by_status(period.span)).all()
-    best = session.execute(queries.best_products(dialect, period.span, SHOWN)).all()
-    short = session.execute(queries.to_reorder(SHOWN)).all()
-    short_count = session.scalar(queries.count_to_reorder())
-    first, last = None, None
-    if not statuses:
-        first, last = session.execute(queries.first_and_last_order()).one()
+    earlier = period.comparable(as_of)
+    with _one_snapshot(session) as (connection, dialect):
+        by_day = connection.execute(queries.revenue_by_day(dialect, period.span)).all()
+        before = connection.execute(queries.totals(dialect, earlier)).one() if earlier else None
+        statuses = connection.execute(queries.orders_by_status(period.span)).all()
+        best = connection.execute(queries.best_products(dialect, period.span, SHOWN)).all()
+        short = connection.execute(queries.to_reorder(SHOWN)).all()
+        short_count = connection.execute(queries.count_to_reorder()).scalar_one()
+        first, last = None, None
+        if not statuses:
+            first, last = connection.execute(queries.first_and_last_order()).one()
     by_status = dict.fromkeys(OrderStatus, 0) | dict(statuses)
     return Summary(
         as_of=as_of,
@@ -134,7 +147,7 @@ def compute(session: Session, period: Period) -> Summary:
             orders=sum(by_status[status] for status in REVENUE_STATUSES),
             revenue=sum((revenue for _, revenue in by_day), Decimal(0)),
         ),
-        sold_before=Totals(*before),
+        sold_before=Totals(*before) if before else None,
         orders_by_status=tuple(by_status.items()),
         best_products=tuple(SoldProduct(*row) for row in best),
         short_products=tuple(ShortProduct(*row) for row in short),
@@ -142,6 +155,22 @@ def compute(session: Session, period: Period) -> Summary:
         first_order=first,
         last_order=last,
     )
+
+
+@contextmanager
+def _one_snapshot(session: Session) -> Iterator[tuple[Connection, str]]:
+    """A transaction of its own in which all statements see the same rows; and the dialect's name.
+
+    PostgreSQL's usual one looks anew for each statement; SQLite's never does. It takes the place
+    of the session's, which only read: two connections a page could use up the pool.
+    """
+    session.commit()
+    options = {}
+    if session.get_bind().dialect.name == "postgresql":
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    connection = session.connection(execution_options=options)
+    yield connection, connection.dialect.name
+    session.commit()
 
 
 def percent_change(now: Decimal | int | None, before: Decimal | int | None) -> Decimal | None:
@@ -169,7 +198,7 @@ def from_json(text: str, period: Period) -> Summary | None:
             period=period,
             bars=tuple(Bar(day, Decimal(revenue)) for day, revenue in bars),
             sold=_totals(fields["sold"]),
-            sold_before=_totals(fields["sold_before"]),
+            sold_before=_totals(fields["sold_before"]) if fields["sold_before"] else None,
             orders_by_status=tuple(
                 (OrderStatus(status), int(orders)) for status, orders in fields["orders_by_status"]
             ),

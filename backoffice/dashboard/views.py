@@ -9,7 +9,14 @@ from flask_admin import AdminIndexView, expose
 
 from backoffice.access import Guarded
 from backoffice.dashboard import charts
-from backoffice.dashboard.period import DEFAULT, PERIODS, PeriodError, chosen_period, named_period
+from backoffice.dashboard.period import (
+    DEFAULT,
+    PERIODS,
+    PeriodError,
+    chosen_period,
+    is_day,
+    named_period,
+)
 from backoffice.dashboard.queries import MOST_COUNTED
 from backoffice.dashboard.summary import current_summary, percent_change
 from backoffice.database import db
@@ -40,5 +47,6 @@ class DashboardView(Guarded, AdminIndexView):
             most_counted=MOST_COUNTED,
             periods=PERIODS,
             problem=problem,
+            is_day=is_day,
         )
         return page

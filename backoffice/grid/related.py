@@ -23,7 +23,7 @@ class Related:
     """The newest rows of another table under a record.
 
     :param statement: Record's id -> the rows, labelled like the list's columns, with ``id``.
-    :param columns: The labels shown.
+    :param columns: The labels shown; a phone has the first three.
     :param endpoint: The view that the first column links to.
     :param filter: The argument that narrows that view's list to this record, by natural key.
     """
@@ -34,13 +34,16 @@ class Related:
     endpoint: str
     filter: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    title_column: str = ""
 
     def rows(self, session: Session, row_id: int) -> list[Any]:
         return list(session.execute(self.statement(row_id).limit(SHOWN)).all())
 
     def table(self, rows: list[Any]) -> Markup:
         """The rows in the look of a list."""
-        columns = render.columns_of(self.statement(0), self.columns, self.labels, self.columns)
+        columns = render.columns_of(
+            self.statement(0), self.columns, self.labels, self.columns[:3], self.title_column
+        )
         return render.table(columns, rows, url_for(f"{self.endpoint}.details_view", id=""))
 
     def all_url(self, key: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -14,37 +12,38 @@ from sqlalchemy.types import TypeEngine
 
 from backoffice.database import Rows
 from backoffice.models.columns import Exact, UtcDateTime
-from backoffice.shell import show_price
+from backoffice.shell import DASH, show_moment, show_number, show_price
 
-DASH = '<span class="muted">–</span>'
-
-BADGES = {
-    "draft": "",
-    "placed": "info",
-    "paid": "info",
-    "shipped": "warn",
-    "delivered": "good",
-    "cancelled": "bad",
-}
+MOST_RANKS = 5
+"""The last columns go first as room gets short, in so many steps."""
 
 
 @dataclass(frozen=True)
 class Column:
     """One column of a list.
 
+    :param css: Among others ``first``, ``lead`` (what a phone shows as the row's heading) and
+        ``minor minor-2`` (left out on a phone, and the second to last to go on a narrow page).
     :param show: Value -> HTML.
-    :param minor: Left out on a phone, where a row is a card of what matters.
+    :param links: Whether its cells link to the record.
     """
 
     name: str
     label: str
     css: str
     show: Callable[[Any], str]
-    minor: bool
+    links: bool
 
     @property
     def is_number(self) -> bool:
-        return "num" in self.css
+        return "num" in self.css.split()
+
+    @property
+    def directions(self) -> tuple[str, str]:
+        """What comes first in its order, ascending and descending."""
+        if self.is_number:
+            return "lowest", "highest"
+        return ("oldest", "newest") if "when" in self.css else ("A to Z", "Z to A")
 
 
 def label_of(name: str, labels: Mapping[str, str]) -> str:
@@ -53,42 +52,55 @@ def label_of(name: str, labels: Mapping[str, str]) -> str:
 
 
 def columns_of(
-    statement: Rows, names: Iterable[str], labels: Mapping[str, str], main: Iterable[str]
+    statement: Rows,
+    names: Collection[str],
+    labels: Mapping[str, str],
+    main: Collection[str],
+    title: str = "",
 ) -> tuple[Column, ...]:
-    """The columns of ``statement`` called ``names``, shown as their types deserve."""
+    """The columns of ``statement`` called ``names``, shown as their types deserve.
+
+    :param main: Those that a phone shows; the others go one by one, the last first.
+    :param title: The one that names the record, which links to it like the first.
+    """
     selected = statement.selected_columns
-    main = frozenset(main)
+    lead = title if title in names else next(iter(names))
+    minor = [name for name in names if name not in main]
     columns = []
     for i, name in enumerate(names):
         css, show = _look(selected[name].type)
-        classes = [css, "first" if i == 0 else "", "" if name in main else "minor"]
-        columns.append(
-            Column(
-                name,
-                label_of(name, labels),
-                " ".join(filter(None, classes)),
-                show,
-                name not in main,
-            )
-        )
+        classes = [css, "first" if i == 0 else "", "lead" if name == lead else ""]
+        if name in minor:
+            classes.append(f"minor minor-{min(minor.index(name) + 1, MOST_RANKS)}")
+        links = i == 0 or name == lead
+        css = " ".join(filter(None, classes))
+        columns.append(Column(name, label_of(name, labels), css, show, links))
     return tuple(columns)
 
 
+def css_of(columns: tuple[Column, ...]) -> str:
+    """The table's classes: columns of text share the room that the others leave."""
+    return f"table rows texts-{sum('clip' in column.css for column in columns)}"
+
+
 def body(columns: tuple[Column, ...], rows: Iterable[Any], address: str) -> Markup:
-    """The rows as HTML; the first column links to the record.
+    """The rows as HTML; the first column and the lead link to the record.
 
     :param address: What the record's address begins with; the id follows.
     """
     start = escape(address)
-    first, rest = columns[0], [(c.name, f'<td class="{c.css}">', c.show) for c in columns[1:]]
+    cells = [(c.name, f'<td class="{c.css}">', c.show, c.links) for c in columns]
     parts: list[str] = []
     for row in rows:
         values = row._mapping  # noqa: SLF001 - SQLAlchemy's documented name
-        parts.append(
-            f'<tr><td class="{first.css}"><a href="{start}{values["id"]}">'
-            f"{first.show(values[first.name])}</a></td>"
+        link = f'<a href="{start}{values["id"]}">'
+        parts.append("<tr>")
+        parts.extend(
+            f"{cell}{link}{show(values[name])}</a></td>"
+            if links
+            else f"{cell}{show(values[name])}</td>"
+            for name, cell, show, links in cells
         )
-        parts.extend(f"{cell}{show(values[name])}</td>" for name, cell, show in rest)
         parts.append("</tr>\n")
     return Markup("".join(parts))
 
@@ -96,54 +108,41 @@ def body(columns: tuple[Column, ...], rows: Iterable[Any], address: str) -> Mark
 def table(columns: tuple[Column, ...], rows: Iterable[Any], address: str) -> Markup:
     """A whole small table, as under a record."""
     heads = Markup("").join(
-        Markup('<th scope="col" class="{}">{}</th>').format(
-            "num" if column.is_number else "", column.label
-        )
+        Markup('<th scope="col" class="{}">{}</th>').format(column.css, column.label)
         for column in columns
     )
-    return Markup(
-        '<table class="table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
-    ).format(heads, body(columns, rows, address))
+    return Markup('<table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>').format(
+        css_of(columns), heads, body(columns, rows, address)
+    )
+
+
+def badge(value: Any) -> str:
+    """A state as a word, in the hue that it names itself, if any."""
+    return f'<span class="badge {getattr(value, "hue", "")}">{escape(value.value)}</span>'
 
 
 def _look(kind: TypeEngine[Any]) -> tuple[str, Callable[[Any], str]]:
     """CSS class and formatter for a type."""
     if isinstance(kind, Exact):
-        return "num", _exact
+        return "num", _or_dash(show_price)
     if isinstance(kind, UtcDateTime):
-        return "when", _moment
+        return "when", show_moment
     if isinstance(kind, Boolean):
         return "", _yes_no
     if isinstance(kind, Enum):
         return "", badge
     if isinstance(kind, Integer):
-        return "num", _whole
+        return "num", _or_dash(show_number)
     return "clip", _text
 
 
+def _or_dash(show: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: DASH if value is None else show(value)
+
+
 def _text(value: str | None) -> str:
-    return str(escape(value)) if value else DASH
-
-
-def _exact(value: Decimal | None) -> str:
-    return DASH if value is None else show_price(value)
-
-
-def _whole(value: int | None) -> str:
-    return DASH if value is None else f"{value:,}"
+    return escape(value) if value else DASH
 
 
 def _yes_no(value: bool) -> str:
     return "Yes" if value else '<span class="badge warn">No</span>'
-
-
-def badge(value: Any) -> str:
-    """A status as a word in a hue."""
-    return f'<span class="badge {BADGES.get(value.value, "")}">{escape(value.value)}</span>'
-
-
-def _moment(value: datetime | None) -> str:
-    if value is None:
-        return DASH
-    value = value.astimezone(UTC)
-    return f'<time title="{value:%Y-%m-%d %H:%M:%S} UTC">{value:%Y-%m-%d}</time>'

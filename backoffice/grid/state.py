@@ -14,6 +14,7 @@ from backoffice.grid.keyset import CursorError, Position, Sort, decode
 
 PAGE_SIZES = (25, 50, 100, 200)
 DEFAULT_PAGE_SIZE = 50
+MOST_ROW = 10**9
 END = "end"
 FIRST = Position()
 
@@ -22,7 +23,8 @@ FIRST = Position()
 class ListState:
     """Search, sort, page and filters of a list.
 
-    ``complaints`` say what in the address was not understood and left out.
+    ``complaints`` say what in the address was not understood and left out. ``row`` is the number
+    of the page's first row, as the link to the page counted it: a hint that writes of others age.
     """
 
     endpoint: str
@@ -32,10 +34,11 @@ class ListState:
     filters: dict[str, str] = field(default_factory=dict)
     conditions: tuple[ColumnElement[bool], ...] = ()
     position: Position = FIRST
+    row: int | None = None
     page_size: int = DEFAULT_PAGE_SIZE
     complaints: tuple[str, ...] = ()
 
-    def url(self, **cursor: str) -> str:
+    def url(self, **cursor: str | int | None) -> str:
         """The list's address, on the page that ``after`` or ``before`` names; else on the first."""
         return url_for(f"{self.endpoint}.index_view", **{**self.arguments(), **cursor})
 
@@ -98,6 +101,7 @@ def read_state(
         filters=texts,
         conditions=tuple(conditions),
         position=_read_position(arguments, sort, complaints),
+        row=_read_row(arguments),
         page_size=_read_page_size(arguments, complaints),
         complaints=tuple(complaints),
     )
@@ -106,13 +110,15 @@ def read_state(
 def _read_sort(
     arguments: MultiDict[str, str], sorts: dict[str, Sort], default: Sort, complaints: list[str]
 ) -> Sort:
-    name = arguments.get("sort")
-    if not name:
+    """``sort=price&desc=1`` as in links, or ``sort=-price`` as a select sends it."""
+    text = arguments.get("sort")
+    if not text:
         return default
+    name = text.removeprefix("-")
     if name not in sorts:
-        complaints.append(f"This list cannot be sorted by {name[:40]!r}.")
+        complaints.append(f"This list cannot be sorted by {text[:40]!r}.")
         return default
-    return sorts[name].turned(arguments.get("desc") == "1")
+    return sorts[name].turned(text.startswith("-") or arguments.get("desc") == "1")
 
 
 def _read_position(arguments: MultiDict[str, str], sort: Sort, complaints: list[str]) -> Position:
@@ -130,6 +136,13 @@ def _read_position(arguments: MultiDict[str, str], sort: Sort, complaints: list[
                     "Here is the first page instead."
                 )
     return Position()
+
+
+def _read_row(arguments: MultiDict[str, str]) -> int | None:
+    """A hint is not worth a complaint."""
+    text = arguments.get("row", "")
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_ROW))
+    return int(text) if is_number and 0 < int(text) <= MOST_ROW else None
 
 
 def _read_page_size(arguments: MultiDict[str, str], complaints: list[str]) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from flask import flash, jsonify, request
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
+from flask_login import current_user
 from sqlalchemy import UniqueConstraint, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from backoffice.access import Action, may
 from backoffice.database import Rows, db
 from backoffice.grid import count, keyset, render, search
 from backoffice.grid.filters import Filter
@@ -19,6 +22,7 @@ from backoffice.grid.keyset import Page, Sort
 from backoffice.grid.record import RecordPages
 from backoffice.grid.reference import Reference
 from backoffice.grid.state import END, PAGE_SIZES, ListState, read_state
+from backoffice.models.columns import exact_to_text
 
 LONGEST_LEFT = 1_000
 """Characters of a list's address that its records' addresses carry along."""
@@ -33,20 +37,46 @@ class Listing:
     total: count.Count
 
     @property
+    def row(self) -> int | None:
+        """The number of the page's first row, as far as anything tells it."""
+        if self.page.before is None:
+            return 1
+        if self.page.after is None:
+            return self.total.number - len(self.page.rows) + 1 if self.total.exact else None
+        row = self.state.row or 1
+        after = row + len(self.page.rows)
+        # Rows stand before this page and after it: a hint that says otherwise is wrong.
+        is_wrong = row == 1 or (self.total.exact and after > self.total.number)
+        return None if is_wrong else row
+
+    @property
+    def where(self) -> str:
+        """``51–100 of 2,003``; without the row's number only how many there are."""
+        size = len(self.page.rows)
+        if self.row is None:
+            return f"{'Last ' if self.page.after is None else ''}{size:,} of {self.total}"
+        return f"{self.row:,}–{self.row + size - 1:,} of {self.total}"
+
+    @property
     def first(self) -> str | None:
         return self.state.url() if self.page.before else None
 
     @property
     def previous(self) -> str | None:
-        return self.state.url(before=self.page.before) if self.page.before else None
+        row = self.row - self.state.page_size if self.row else 0
+        return self._url(row, before=self.page.before) if self.page.before else None
 
     @property
     def next(self) -> str | None:
-        return self.state.url(after=self.page.after) if self.page.after else None
+        row = self.row + len(self.page.rows) if self.row else 0
+        return self._url(row, after=self.page.after) if self.page.after else None
 
     @property
     def last(self) -> str | None:
         return self.state.url(before=END) if self.page.after else None
+
+    def _url(self, row: int, **cursor: str) -> str:
+        return self.state.url(**cursor, row=row if row > 0 else None)
 
 
 class GridView(RecordPages, ModelView):
@@ -64,7 +94,10 @@ class GridView(RecordPages, ModelView):
     filters: ClassVar[tuple[Filter, ...]] = ()
     reference: ClassVar[Reference | None] = None
     phone_columns: ClassVar[tuple[str, ...]] = ()
-    """The columns that a row keeps on a phone; by default the first three."""
+    """The columns that a row keeps on a phone, by default the first three.
+
+    Of the others the last go first where a page is narrow: list them by what they matter.
+    """
 
     # Flask-Admin's routes that are not offered: their names must not be routes at all.
     action_view = export = ajax_lookup = ajax_update = None
@@ -79,6 +112,7 @@ class GridView(RecordPages, ModelView):
             self.column_list,
             self.column_labels,
             self.phone_columns or self.column_list[:3],
+            self.title_column,
         )
         self.filters_by_name = {kind.name: kind for kind in self.filters}
 
@@ -105,6 +139,7 @@ class GridView(RecordPages, ModelView):
             listing=listing,
             state=state,
             columns=self.columns,
+            table_css=render.css_of(self.columns),
             sorts=self.sorts,
             body=render.body(self.columns, listing.page.rows, self._record_address()),
             filters=self.filters,
@@ -143,6 +178,11 @@ class GridView(RecordPages, ModelView):
         ]
         return ", ".join(names).capitalize() if names[0].islower() else ", ".join(names)
 
+    @property
+    def imports(self) -> bool:
+        """Whether the current user may load files."""
+        return may(current_user, Action.IMPORT)
+
     def searchable(self) -> Sequence[InstrumentedAttribute[str]]:
         return [getattr(self.model, name) for name in self.column_searchable_list]
 
@@ -153,4 +193,9 @@ class GridView(RecordPages, ModelView):
         if self.reference is None or not text:
             return jsonify([])
         rows = db.session.execute(self.reference.suggestions(text))
-        return jsonify([{k: str(v) for k, v in row.items()} for row in rows.mappings()])
+        return jsonify([{k: _plain(v) for k, v in row.items()} for row in rows.mappings()])
+
+
+def _plain(value: Any) -> str:
+    """A value as a form's field would show it."""
+    return exact_to_text(value) if isinstance(value, Decimal) else str(value)

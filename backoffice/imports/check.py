@@ -1,42 +1,24 @@
 """Find what only the database knows: new, changed and equal rows, and what is wrong with them.
 
-Nothing is written to the real tables here. Every complaint is one INSERT ... SELECT into the
-stage's ``complaints``, so that a file full of faults costs no more memory than a good one.
+Nothing is written to the real tables here.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    ColumnElement,
-    Connection,
-    FromClause,
-    Select,
-    and_,
-    exists,
-    func,
-    insert,
-    literal,
-    null,
-    or_,
-    select,
-    text,
-    true,
-)
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
 
-from backoffice.imports.kinds import Field, default_of
+from backoffice.imports.complaints import every_complaint
+from backoffice.imports.kinds import Field
 from backoffice.imports.mapping import Layout
-from backoffice.imports.stage import Stage, analyze_stage
+from backoffice.imports.stage import Stage, analyze_stage, with_references
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How the rows of a file divide; ``same`` is all the others."""
+    """How the rows of a file divide; all the others are stored as they stand."""
 
     new: int
     changed: int
@@ -48,13 +30,7 @@ def check(connection: Connection, layout: Layout, stage: Stage, *, create_missin
     _find(connection, layout, stage)
     analyze_stage(connection, stage.found)
     creates = layout.kind.creates if create_missing else frozenset()
-    for complaint in (
-        *_missing(layout, stage),
-        *_broken_rules(connection, layout, stage),
-        *_unknown(layout, stage, creates),
-        *_repeated(layout, stage),
-        *_ambiguous(layout, stage),
-    ):
+    for complaint in every_complaint(connection.dialect, layout, stage, creates):
         connection.execute(insert(stage.complaints).from_select(_COMPLAINT, complaint))
     analyze_stage(connection, stage.complaints)
     return _count(connection, stage)
@@ -77,7 +53,7 @@ def _count(connection: Connection, stage: Stage) -> Counts:
 def _find(connection: Connection, layout: Layout, stage: Stage) -> None:
     """Fill ``found``: a blank cell leaves what is there, so it makes no difference."""
     table = layout.kind.table
-    joined, ids = _with_references(layout, stage)
+    joined, ids = with_references(layout, stage)
     values: dict[Field, ColumnElement[Any]] = {
         cell.field: ids.get(cell.field.name, stage.rows.c[cell.field.name]) for cell in layout.cells
     }
@@ -103,148 +79,3 @@ def _find(connection: Connection, layout: Layout, stage: Stage) -> None:
     found = select(*columns.values()).select_from(joined)
     found = found.where(or_(stage.rows.c.bad, table.c.id.is_(None), *differs, *dangling))
     connection.execute(insert(stage.found).from_select(list(columns), found))
-
-
-def _with_references(
-    layout: Layout, stage: Stage
-) -> tuple[FromClause, dict[str, ColumnElement[Any]]]:
-    """The staged rows joined to what they refer to, and the ids found there by field."""
-    joined: FromClause = stage.rows
-    ids: dict[str, ColumnElement[Any]] = {}
-    for cell in layout.cells:
-        key = cell.field.reference
-        if key is not None:
-            other = key.table.alias(f"its_{cell.field.name}")
-            joined = joined.outerjoin(other, other.c[key.name] == stage.rows.c[cell.field.name])
-            ids[cell.field.name] = other.c.id
-    return joined, ids
-
-
-def _missing(layout: Layout, stage: Stage) -> list[Select[Any]]:
-    """New rows without what a new row needs."""
-    found, told, needs = stage.found, stage.complaints.c, f"a new {layout.kind.noun}"
-    complaints = []
-    for field in layout.kind.fields.values():
-        cell = layout.cell(field.name)
-        if not field.needed or field.name in layout.kind.key:
-            continue
-        header = cell.header if cell else field.name
-        # A wrong cell is staged blank, as are all cells of a row with too many or too few.
-        is_told = exists().where(told.line == found.c.line, told.header.in_((header, "")))
-        complaints.append(
-            _complaint(stage, header, f"is missing: {needs} needs {field.name}").where(
-                found.c.row_id.is_(None),
-                found.c[field.name].is_(None) if cell else true(),
-                ~is_told,
-            )
-        )
-    return complaints
-
-
-def _broken_rules(connection: Connection, layout: Layout, stage: Stage) -> list[Select[Any]]:
-    """Rows that would break a rule of the table, told in the rule's own sentence."""
-    complaints = []
-    for rule in layout.kind.rules():
-        sql = str(
-            rule.sqltext.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-        )
-        used = [c for c in layout.kind.table.columns if re.search(rf"\b{c.name}\b", sql)]
-        if not any(c.name in stage.found.c for c in used):
-            continue
-        after = _after(layout, stage, used).subquery("after")
-        sentence = rule.info["says"].rstrip(".")
-        complaints.append(
-            select(
-                after.c.line,
-                literal(_header(layout, rule, used)),
-                literal(sentence[:1].lower() + sentence[1:]),
-            ).where(text(f"NOT ({sql})"))
-        )
-    return complaints
-
-
-def _after(layout: Layout, stage: Stage, used: list[Column[Any]]) -> Select[Any]:
-    """The columns of a rule as they would stand after the import.
-
-    What is in the table already keeps the rule: only a rule about several columns looks there,
-    and passes by the rows with a wrong cell, of which it could not tell the truth.
-    """
-    table, found = layout.kind.table, stage.found
-    alone = len(used) == 1
-    columns = []
-    for column in used:
-        staged = found.c[column.name] if column.name in found.c else null()
-        known = [] if alone else [table.c[column.name], default_of(column)]
-        columns.append(func.coalesce(staged, *known, null()).label(column.name))
-    return (
-        select(found.c.line, *columns)
-        .select_from(found.outerjoin(table, table.c.id == found.c.row_id))
-        .where(true() if alone else ~found.c.bad)
-    )
-
-
-def _header(layout: Layout, rule: CheckConstraint, used: list[Column[Any]]) -> str:
-    names = [rule.info["field"], *(column.name for column in used)]
-    return next(cell.header for name in names if (cell := layout.cell(name)))
-
-
-def _unknown(layout: Layout, stage: Stage, creates: frozenset[str]) -> list[Select[Any]]:
-    found = stage.found
-    return [
-        _complaint(
-            stage,
-            cell.header,
-            f"is no known {cell.field.name}: import it first"
-            + (", or add --create-missing" if cell.field.name in layout.kind.creates else ""),
-        ).where(found.c[cell.field.name].is_not(None), found.c[cell.field.column.name].is_(None))
-        for cell in layout.cells
-        if cell.field.reference is not None and cell.field.name not in creates
-    ]
-
-
-def _repeated(layout: Layout, stage: Stage) -> list[Select[Any]]:
-    """Every row but the first of those with one key."""
-    rows = stage.rows
-    keys = [rows.c[name] for name in layout.key]
-    first = (
-        select(*keys, func.min(rows.c.line).label("first"))
-        .group_by(*keys)
-        .having(func.count() > 1)
-        .subquery("repeated")
-    )
-    same = and_(*(first.c[key.name] == key for key in keys))
-    return [
-        select(
-            rows.c.line,
-            literal(layout.key_header),
-            literal("stands on line ")
-            + func.cast(first.c.first, stage.complaints.c.reason.type)
-            + literal(" already: keep one of the two rows"),
-        )
-        .join(first, same)
-        .where(rows.c.line != first.c.first)
-    ]
-
-
-def _ambiguous(layout: Layout, stage: Stage) -> list[Select[Any]]:
-    """Rows found twice: only a key that is not the table's own can do that."""
-    if layout.key == layout.kind.key:
-        return []
-    table = layout.kind.table
-    joined, ids = _with_references(layout, stage)
-    same = and_(*(table.c[f"{name}_id"] == ids[name] for name in layout.key))
-    missing = ", ".join(sorted(set(layout.kind.key) - set(layout.key)))
-    return [
-        select(
-            stage.rows.c.line,
-            literal(layout.key_header),
-            literal(f"stands in this {layout.key[0]} more than once: add the column {missing}"),
-        )
-        .select_from(joined.join(table, same))
-        .group_by(stage.rows.c.line)
-        .having(func.count() > 1)
-    ]
-
-
-def _complaint(stage: Stage, header: str, reason: str) -> Select[Any]:
-    return select(stage.found.c.line, literal(header), literal(reason))

@@ -37,8 +37,8 @@ class MappingError(Exception):
 
 
 @dataclass(frozen=True)
-class Mapping:
-    """Field -> folded header, field -> their value -> our value, field -> constant."""
+class FieldMap:
+    """Field -> header, field -> their value -> our value, field -> constant."""
 
     columns: dict[str, str]
     values: dict[str, dict[str, str]]
@@ -76,12 +76,12 @@ class Layout:
         return next((cell for cell in self.cells if cell.field.name == field), None)
 
 
-def load_mapping(kind: Kind, file: Path | None = None, pairs: Iterable[str] = ()) -> Mapping:
+def load_mapping(kind: Kind, file: Path | None = None, pairs: Iterable[str] = ()) -> FieldMap:
     """The mapping of ``file`` with the ``--map`` pairs ``Their header=field`` laid over it.
 
     :raises MappingError: what is wrong, and where.
     """
-    mapping = Mapping({}, {}, {})
+    mapping = FieldMap({}, {}, {})
     if file is not None:
         _read_sections(kind, file, mapping)
     for pair in pairs:
@@ -89,12 +89,12 @@ def load_mapping(kind: Kind, file: Path | None = None, pairs: Iterable[str] = ()
         if not separator or not header.strip():
             raise MappingError(f'--map {pair!r}: write "Their header=our_field"')
         name = _known(kind, field.strip(), f"--map {pair!r}")
-        mapping.columns[name] = _fold(header)
+        mapping.columns[name] = header.strip()
         mapping.constants.pop(name, None)
     return mapping
 
 
-def match(kind: Kind, mapping: Mapping, header: tuple[str, ...]) -> Layout:
+def match(kind: Kind, mapping: FieldMap, header: tuple[str, ...]) -> Layout:
     """How the file with ``header`` is read.
 
     :raises FileRefused: a mapped or needed column is missing, or stands there twice.
@@ -129,15 +129,15 @@ def _key(kind: Kind, given: Iterable[str], header: tuple[str, ...]) -> tuple[str
 
 
 def _position(folded: list[str], theirs: str, field: str) -> int:
-    count = Counter(folded)[theirs]
+    count = Counter(folded)[_fold(theirs)]
     if not count:
         raise FileRefused(1, f"column {theirs!r}, mapped to {field}, is missing from the header")
     if count > 1:
         raise FileRefused(1, f"column {theirs!r} stands in the header {count} times: keep one")
-    return folded.index(theirs)
+    return folded.index(_fold(theirs))
 
 
-def _read_sections(kind: Kind, file: Path, mapping: Mapping) -> None:
+def _read_sections(kind: Kind, file: Path, mapping: FieldMap) -> None:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
@@ -161,11 +161,11 @@ def _read_sections(kind: Kind, file: Path, mapping: Mapping) -> None:
         raise MappingError(f"{file}: {both[0]} is both a column and a constant")
 
 
-def _add_column(kind: Kind, mapping: Mapping, theirs: str, ours: Any, where: str) -> None:
+def _add_column(kind: Kind, mapping: FieldMap, theirs: str, ours: Any, where: str) -> None:
     for field in ours if isinstance(ours, list) else [ours]:
         if _known(kind, field, where) in mapping.columns:
             raise MappingError(f"{where}: two columns for {field}: keep one")
-        mapping.columns[field] = _fold(theirs)
+        mapping.columns[field] = theirs.strip()
 
 
 def _table(value: Any, where: str) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Table,
+    and_,
     func,
     insert,
     literal,
@@ -16,12 +18,16 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from backoffice.imports.check import Counts
 from backoffice.imports.kinds import default_of
 from backoffice.imports.mapping import Layout
 from backoffice.imports.read import FileRefused
 from backoffice.imports.stage import Stage
+
+PATIENCE_MS = 600_000
+"""How long an import waits for other writers; staff at their desks wait less."""
 
 
 def take_lock(connection: Connection, table: Table) -> None:
@@ -31,11 +37,16 @@ def take_lock(connection: Connection, table: Table) -> None:
     that has read is refused the write lock at once when somebody wrote in between.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL lock_timeout = '10min'"))
+        connection.execute(text(f"SET LOCAL lock_timeout = {PATIENCE_MS}"))
         key = func.hashtext(f"import into {table.name}")
         connection.execute(select(func.pg_advisory_xact_lock(key)))
     else:
-        connection.execute(update(table).where(text("0")).values(id=table.c.id))
+        usual = connection.scalar(text("PRAGMA busy_timeout"))
+        connection.execute(text(f"PRAGMA busy_timeout = {PATIENCE_MS}"))
+        try:
+            connection.execute(update(table).where(text("0")).values(id=table.c.id))
+        finally:
+            connection.execute(text(f"PRAGMA busy_timeout = {usual}"))
 
 
 def merge(
@@ -49,16 +60,47 @@ def merge(
 ) -> dict[str, int]:
     """Write every row that is not refused; returns how many of which table were created besides.
 
-    :param at: Stamped on every row that is written; the import's history entry is found by it.
+    :param at: Stamped on every row that is written.
     :raises FileRefused: somebody changed the table meanwhile, so that the counts are not true.
     """
-    created = _create_missing(connection, layout, stage, at) if create_missing else {}
-    updated = _update(connection, layout, stage, at)
-    inserted = _insert(connection, layout, stage, at)
-    _touch_parents(connection, layout, stage, at)
+    changed = FileRefused(1, f"{layout.kind.table.name} changed during the import: import again")
+    try:
+        created = _create_missing(connection, layout, stage, at) if create_missing else {}
+        # First, as an edit does it: so neither waits for the other in a circle, and the lines
+        # that an edit adds are there, and their numbers taken, before ours are numbered.
+        _touch_parents(connection, layout, stage, at)
+        updated = _update(connection, layout, stage, at)
+        inserted = _insert(connection, layout, stage, at)
+    except IntegrityError as error:  # checked before: only somebody else can have brought it about
+        raise changed from error
     if (inserted, updated) != (expected.new, expected.changed):
-        raise FileRefused(1, f"{layout.kind.table.name} changed during the import: import again")
+        raise changed
     return created
+
+
+def written(layout: Layout, stage: Stage) -> Select[tuple[int]]:
+    """The ids of the rows of ``kind.owner`` that ``merge`` wrote: orders, where it wrote lines."""
+    kind, found = layout.kind, stage.found
+    parent = layout.cell(kind.parent) if kind.parent else None
+    if parent is not None:
+        order_id = found.c[parent.field.column.name]
+        return select(order_id).where(stage.not_refused()).distinct()
+    table = kind.table
+    same = and_(*(table.c[name] == found.c[name] for name in kind.key))
+    return select(table.c.id).join(found, same).where(stage.not_refused())
+
+
+def created_rows(layout: Layout, stage: Stage, table: str, at: datetime) -> Select[tuple[int]]:
+    """The ids of the rows of ``table`` that ``merge`` created besides, for references to them."""
+    (cell,) = (
+        cell
+        for cell in layout.cells
+        if cell.field.reference is not None and cell.field.reference.table.name == table
+    )
+    assert cell.field.reference is not None  # noqa: S101 - for the type checker
+    other = cell.field.reference.table
+    same = other.c.id == stage.found.c[cell.field.column.name]
+    return select(other.c.id).join(stage.found, same).where(other.c.created_at == at).distinct()
 
 
 def _insert(connection: Connection, layout: Layout, stage: Stage, at: datetime) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sqlalchemy.orm import Session
 
@@ -15,11 +15,11 @@ from backoffice import history
 from backoffice.database import allow_long_work
 from backoffice.imports.check import Counts, check
 from backoffice.imports.kinds import Kind
-from backoffice.imports.mapping import Layout, Mapping, match
-from backoffice.imports.merge import merge, take_lock
+from backoffice.imports.mapping import FieldMap, Layout, match
+from backoffice.imports.merge import created_rows, merge, take_lock, written
 from backoffice.imports.read import Source, rows
 from backoffice.imports.rejects import Reject, rejects
-from backoffice.imports.stage import stage, staging
+from backoffice.imports.stage import Stage, stage, staging
 from backoffice.imports.validate import Complaint, validate
 
 
@@ -39,7 +39,7 @@ class Report:
     """What one import did, or in a dry run would do.
 
     Inserted, updated, unchanged and rejected add up to the rows of the file. Where a refused row
-    refuses the file, the other rows count as unchanged, because nothing was written for them.
+    refuses the file, the rows without a fault count as unchanged: they changed nothing.
     ``run`` is the id of the history entry, None when nothing was written.
     """
 
@@ -58,7 +58,7 @@ class Report:
 
 
 def run_import(
-    session: Session, kind: Kind, source: Source, mapping: Mapping, choices: Choices
+    session: Session, kind: Kind, source: Source, mapping: FieldMap, choices: Choices
 ) -> Report:
     """Load ``source`` into the table of ``kind``; the caller commits, or rolls back on an error.
 
@@ -69,14 +69,14 @@ def run_import(
     """
     begun = time.monotonic()
     layout = match(kind, mapping, source.header)
-    connection = session.connection(execution_options={"read_only": True})
+    connection = session.connection(execution_options={"begins_reading": True})
     allow_long_work(connection)
     with staging(connection, layout) as to:
         complaints: list[Complaint] = []
         valid = validate(layout, rows(source, choices.watch), complaints, connection.dialect.name)
         total = stage(connection, to, valid, complaints)
         if not choices.dry_run:
-            take_lock(connection, kind.table)
+            take_lock(connection, kind.owner)
         counts = check(connection, layout, to, create_missing=choices.create_missing)
         refused = rejects(connection, source, layout, to, choices.rejects_file)
         if counts.refused and not choices.skip_refused:
@@ -87,7 +87,7 @@ def run_import(
             create = choices.create_missing
             created = merge(connection, layout, to, counts, at=at, create_missing=create)
             report = replace(report, created=created)
-            report = replace(report, run=_record(session, kind, report, at))
+            report = replace(report, run=_record(session, layout, to, report, at))
     return replace(report, seconds=round(time.monotonic() - begun, 3))
 
 
@@ -107,19 +107,19 @@ def _report(
     )
 
 
-def _record(session: Session, kind: Kind, report: Report, at: datetime) -> int:
+def _record(session: Session, layout: Layout, stage: Stage, report: Report, at: datetime) -> int:
     """The history entry of the whole import, and one for each table where more was created.
 
     Lines are part of their order, so their import is told in the history of orders.
     """
     told = {n: getattr(report, n) for n in ("kind", "file", "rows")}
-    label = report.file[:300]
+    entry: dict[str, Any] = {"action": "import", "label": report.file[:300], "at": at}
     for name, count in report.created.items():
+        rows = created_rows(layout, stage, name, at)
         changes = told | {"inserted": count}
-        history.add_entry(session, action="import", table=name, label=label, changes=changes, at=at)
+        history.add_entry(session, **entry, table=name, changes=changes, rows=rows)
     counts = ("inserted", "updated", "unchanged", "rejected")
     changes = told | {name: getattr(report, name) for name in counts}
-    table = kind.owner.name
-    return history.add_entry(
-        session, action="import", table=table, label=label, changes=changes, at=at
-    )
+    rows = written(layout, stage)
+    table = layout.kind.owner.name
+    return history.add_entry(session, **entry, table=table, changes=changes, rows=rows)

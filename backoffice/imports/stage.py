@@ -20,6 +20,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Enum,
+    FromClause,
     Index,
     MetaData,
     String,
@@ -90,6 +91,21 @@ def analyze_stage(connection: Connection, table: Table) -> None:
     """Tell PostgreSQL's planner what ``table`` holds; nobody else does for temporary tables."""
     if connection.dialect.name == "postgresql":
         analyze(connection, [table.name])
+
+
+def with_references(
+    layout: Layout, stage: Stage
+) -> tuple[FromClause, dict[str, ColumnElement[Any]]]:
+    """The staged rows joined to what they refer to, and the ids found there by field."""
+    joined: FromClause = stage.rows
+    ids: dict[str, ColumnElement[Any]] = {}
+    for cell in layout.cells:
+        key = cell.field.reference
+        if key is not None:
+            other = key.table.alias(f"its_{cell.field.name}")
+            joined = joined.outerjoin(other, other.c[key.name] == stage.rows.c[cell.field.name])
+            ids[cell.field.name] = other.c.id
+    return joined, ids
 
 
 def _tables(layout: Layout) -> Stage:

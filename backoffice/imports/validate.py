@@ -53,7 +53,8 @@ def validate(
     plan = [(parse, index) for _, parse, index in parsers]
     for line, cells in rows:
         if len(cells) != layout.width:
-            reason = f"has {len(cells)} cells where the header has {layout.width}"
+            count = f"{len(cells)} cell{'s' if len(cells) != 1 else ''}"
+            reason = f"has {count} where the header has {layout.width}"
             complaints.append(Complaint(line, "", f"{reason}: look for a stray delimiter"))
             yield (line, True, *[None] * len(parsers))
             continue

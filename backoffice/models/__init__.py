@@ -6,7 +6,7 @@ metadata complete for migrations.
 
 from backoffice.models.category import Category
 from backoffice.models.customer import Customer
-from backoffice.models.history import HistoryEntry
+from backoffice.models.history import HistoryEntry, history_rows
 from backoffice.models.order import REVENUE_STATUSES, Order, OrderLine, OrderStatus
 from backoffice.models.product import Product
 from backoffice.models.supplier import Supplier
@@ -24,4 +24,5 @@ __all__ = [
     "Product",
     "Supplier",
     "User",
+    "history_rows",
 ]

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Index, String
+from sqlalchemy import JSON, Column, Index, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backoffice.database import Base
 from backoffice.models.columns import BIG_KEY, Key, Moment, utc_now
 
+OF_A_LINE = re.compile(r"line (\d+): (\w+)")
+"""What ``changes`` calls a field of an order's line."""
+
+
+class Told(NamedTuple):
+    """One change in words: ``name: before → after``; of a line as a whole, ``before`` is None."""
+
+    name: str
+    before: str | None
+    after: str
+
 
 class HistoryEntry(Base):
     """One change of one record, or one whole import or bulk change.
 
     ``changes`` maps a field to ``[before, after]`` for a single record, and names what was done
-    (file, counts) for a bulk change, whose ``row_id`` is NULL.
+    (file, counts) for a bulk change, whose ``row_id`` is NULL and whose rows ``history_rows`` has.
     """
 
     __tablename__ = "history"
@@ -34,3 +48,60 @@ class HistoryEntry(Base):
     row_id: Mapped[int | None] = mapped_column(BIG_KEY)
     label: Mapped[str] = mapped_column(String(300), server_default="", default="")
     changes: Mapped[dict[str, Any]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
+
+    @property
+    def told(self) -> list[Told]:
+        """The changes of a single record in words; lines last, by number."""
+        told: list[Told] = []
+        lines: dict[int, dict[str, list[Any]]] = {}
+        for name, pair in self.changes.items():
+            of_a_line = OF_A_LINE.fullmatch(name)
+            if of_a_line:
+                lines.setdefault(int(of_a_line[1]), {})[of_a_line[2]] = pair
+            else:
+                told.append(_told(name, pair))
+        for number, changes in sorted(lines.items()):
+            told += _told_line(f"Line {number}", changes)
+        return told
+
+
+# One row for each row that an import wrote; they are rows of the entry's table. Serves
+# history.entries_of by its key. No foreign key: history is only ever added to, and checking that
+# 100,000 rows refer to one and the same entry takes five times as long as writing them.
+history_rows = Table(
+    "history_rows",
+    Base.metadata,
+    Column("row_id", BIG_KEY, primary_key=True, autoincrement=False),
+    Column("history_id", BIG_KEY, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,  # the key is all there is
+)
+
+
+def _told_line(line: str, changes: dict[str, list[Any]]) -> list[Told]:
+    """A changed line field by field, a new or removed one in one sentence."""
+    before, after = changes.get("line_no", [0, 0])
+    if before is not None and after is not None:
+        return [_told(name, pair, f"{line} ") for name, pair in changes.items()]
+    side, done = (1, "added") if before is None else (0, "removed")
+    values = {name: _said(name, pair[side]) for name, pair in changes.items()}
+    said = f"{values.get('product')} × {values.get('quantity')} at {values.get('unit_price')}"
+    discount = values.get("discount", "0")
+    if Decimal(discount):
+        said += f", discount {discount}"
+    return [Told(f"{line} {done}", None, said)]
+
+
+def _told(name: str, pair: list[Any], prefix: str = "") -> Told:
+    before, after = (_said(name, value) for value in pair)
+    words = {"line_no": "number"}.get(name) or name.removesuffix("_at").replace("_", " ")
+    return Told(prefix + words, before, after)
+
+
+def _said(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return "empty"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith("_at"):
+        return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S}".removesuffix(":00") + " UTC"
+    return str(value)

@@ -36,6 +36,20 @@ class OrderStatus(StrEnum):
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
 
+    @property
+    def hue(self) -> str:
+        """The hue of its badge: nothing happened, on its way, needs somebody, done, gone wrong."""
+        return HUES.get(self, "")
+
+
+HUES = {
+    OrderStatus.PLACED: "info",
+    OrderStatus.PAID: "info",
+    OrderStatus.SHIPPED: "warn",
+    OrderStatus.DELIVERED: "good",
+    OrderStatus.CANCELLED: "bad",
+}
+
 
 REVENUE_STATUSES = (
     OrderStatus.PLACED,

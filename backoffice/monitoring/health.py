@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.config import ROOT
-from backoffice.database import SQLITE_PRAGMAS, db, read_only
+from backoffice.database import SQLITE_PRAGMAS, begins_reading, db
 from backoffice.monitoring.drift import differences
 
 
@@ -31,7 +31,7 @@ def why_not_ready() -> str | None:
     the old processes must not be taken out of service then.
     """
     try:
-        with read_only(db.engine).connect() as connection:
+        with begins_reading(db.engine).connect() as connection:
             revision = current_revision(connection)
     except SQLAlchemyError:
         return "the database does not answer"

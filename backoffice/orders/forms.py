@@ -84,6 +84,11 @@ class LineForm(Form):
             field.populate_obj(obj, field.short_name)
 
 
+def this_minute() -> datetime:
+    """Now, without the seconds, which nobody types."""
+    return datetime.now(UTC).replace(second=0, microsecond=0)
+
+
 class OrderForm(RecordForm):
     """One order with its lines."""
 
@@ -94,10 +99,10 @@ class OrderForm(RecordForm):
         choices=[SelectChoice(status.value, status.value.capitalize()) for status in OrderStatus],
         default=OrderStatus.DRAFT.value,
     )
-    placed_at = MomentField("Placed", required=True, default=lambda: datetime.now(UTC))
+    placed_at = MomentField("Placed", required=True, default=this_minute)
     shipped_at = MomentField("Shipped")
     note = long_text_field("Note")
-    ship_name = text_field("Ship to", Order.ship_name)
+    ship_name = text_field("Recipient", Order.ship_name)
     ship_street = text_field("Street", Order.ship_street)
     ship_postal_code = text_field("Postal code", Order.ship_postal_code)
     ship_city = text_field("City", Order.ship_city)

@@ -73,7 +73,7 @@ class OrderView(GridView):
     column_labels = {
         "placed_at": "Placed",
         "shipped_at": "Shipped",
-        "ship_name": "Ship to",
+        "ship_name": "Recipient",
         "ship_street": "Street",
         "ship_postal_code": "Postal code",
         "ship_city": "City",
@@ -84,6 +84,7 @@ class OrderView(GridView):
     column_searchable_list = ("number", "ship_name")
     column_sortable_list = ("number", "placed_at")
     column_default_sort = ("placed_at", True)
+    phone_columns = ("number", "customer", "status", "placed_at")
     filters = (
         one_of("status", "Status", Order.status, OrderStatus),
         Referred("customer", "Customer", Order.customer_id, CUSTOMER),

@@ -183,8 +183,8 @@ def _created_evenly(chunk: Chunk, draw: Draw) -> dict[str, ColumnElement[Any]]:
     touch a page of every index each, and at a million of them the disk decides.
     """
     # Steps of 1/100,000 of two years: ten minutes.
-    created = chunk.end - SPAN + SPAN * chunk.passed(draw.number, 100_000) // 100_000
-    changed = created + (chunk.end - created) * draw.below(1000, "changed") // 1000
+    created = whole(chunk.end - SPAN) + SPAN * chunk.passed(draw.number, 100_000) // 100_000
+    changed = created + (whole(chunk.end) - created) * draw.below(1000, "changed") // 1000
     return {
         "created_at": draw.moment(created),
         "updated_at": draw.moment(case((draw.chance(10, "changes"), changed), else_=created)),
@@ -200,7 +200,7 @@ def _placed(chunk: Chunk, draw: Draw) -> Number:
     """Twice the average rate at the end, and nearly none at the beginning."""
     part = chunk.passed(draw.number, 1_000_000)
     bent = part * (2_000_000 - part) // 1_000_000
-    return chunk.end - SPAN + SPAN * bent // 1_000_000 - draw.below(3600, "minute") - 1
+    return whole(chunk.end - SPAN) + SPAN * bent // 1_000_000 - draw.below(3600, "minute") - 1
 
 
 def _status(chunk: Chunk, draw: Draw, placed: Number) -> ColumnElement[str]:

@@ -9,13 +9,15 @@ from datetime import UTC, date, datetime
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, text
+from sqlalchemy import Connection, Select, delete, insert, select, text
+from sqlalchemy.orm import Session
 
-from backoffice import history
 from backoffice.database import allow_long_work, analyze, db
-from backoffice.models import Category, Customer, Order, OrderLine, Product, Supplier
-from backoffice.synthetic import rows, words
-from backoffice.synthetic.chunk import Chunk, Keys
+from backoffice.history import add_entry
+from backoffice.models import Customer, HistoryEntry, Order, OrderLine, Product, Supplier
+from backoffice.synthetic import rows
+from backoffice.synthetic.chunk import Chunk
+from backoffice.synthetic.keys import category_keys, keys_of, reserve
 
 ROWS_A_CHUNK = 100_000
 """One to three seconds: how long somebody else's write waits on SQLite."""
@@ -23,12 +25,15 @@ ROWS_A_CHUNK = 100_000
 CACHE_KIB = 262_144
 """SQLite's page cache while we write: room for the indexed pages that a chunk touches."""
 
+EARLIEST_END, LATEST_END = date(1902, 1, 2), date(2199, 12, 31)
+"""The two years before these days lie in the years that pages show, 1900 to 2199."""
+
 Progress = Callable[[int], None]
 """Called after each chunk with its number of rows; those of order lines are left out."""
 
 
 class UnsuitableError(Exception):
-    """The database lacks the rows that the wanted ones refer to; the message says which."""
+    """The wanted rows cannot be: the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -71,69 +76,86 @@ def generate(
     :raises UnsuitableError: before anything is written.
     """
     until = until or datetime.now(UTC).date()
-    end = int(datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp())
-    added: list[Added] = []
+    if not EARLIEST_END <= until <= LATEST_END:
+        raise UnsuitableError(
+            f"{until} is too far away: the two years of data end from "
+            f"{EARLIEST_END} to {LATEST_END}"
+        )
     with _connection() as connection:
         _refuse_the_impossible(connection, wanted)
-        work = _Work(connection, seed, end, progress, added)
-        try:
-            work.fill("suppliers", wanted.suppliers, work.suppliers)
-            work.fill("products", wanted.products, work.products)
-            work.fill("customers", wanted.customers, work.customers)
-            work.fill("orders", wanted.orders, work.orders)
-        finally:
-            _record(added, seed, until)
+        work = _Work(connection, seed, until, progress)
+        work.fill("suppliers", wanted.suppliers, work.suppliers)
+        work.fill("products", wanted.products, work.products)
+        work.fill("customers", wanted.customers, work.customers)
+        work.fill("orders", wanted.orders, work.orders)
         with connection.begin():
-            analyze(connection, [result.table for result in added])
-    return added
+            allow_long_work(connection)
+            analyze(connection, work.rows)
+    return [Added(table, count, work.seconds[table]) for table, count in work.rows.items()]
 
 
 class _Work:
-    """One run: fills one table after the other."""
+    """One run: fills one table after the other, and counts what it added to each."""
 
     def __init__(
-        self,
-        connection: Connection,
-        seed: int,
-        end: int,
-        progress: Progress | None,
-        added: list[Added],
+        self, connection: Connection, seed: int, until: date, progress: Progress | None
     ) -> None:
         self.connection = connection
         self.seed = seed
-        self.end = end
+        self.until = until
         self.progress = progress
-        self.added = added
+        self.rows: dict[str, int] = {}
+        self.seconds: dict[str, float] = {}
+        self.entry: int | None = None
 
     def fill(self, table: str, total: int, write: Callable[[Chunk], dict[str, int]]) -> None:
         """Write ``total`` rows to ``table``, and whatever belongs to them, in chunks."""
-        counts: dict[str, int] = {}
-        started = perf_counter()
-        try:
-            for done in range(0, total, ROWS_A_CHUNK):
-                size = min(ROWS_A_CHUNK, total - done)
-                with self.connection.begin():
-                    allow_long_work(self.connection)
-                    first = reserve(self.connection, table, size)
-                    written = write(
-                        Chunk(
-                            table=table,
-                            dialect=self.connection.dialect.name,
-                            seed=self.seed,
-                            first=first,
-                            last=first + size - 1,
-                            done=done,
-                            total=total,
-                            end=self.end,
-                        )
+        until = self.until
+        end = int(datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp())
+        for done in range(0, total, ROWS_A_CHUNK):
+            size = min(ROWS_A_CHUNK, total - done)
+            started = perf_counter()
+            with self.connection.begin():
+                allow_long_work(self.connection)
+                first = reserve(self.connection, table, size)
+                written = write(
+                    Chunk(
+                        table=table,
+                        dialect=self.connection.dialect.name,
+                        seed=self.seed,
+                        first=first,
+                        last=first + size - 1,
+                        done=done,
+                        total=total,
+                        end=end,
                     )
+                )
                 for name, count in written.items():
-                    counts[name] = counts.get(name, 0) + count
-                if self.progress:
-                    self.progress(size)
-        finally:
-            seconds = perf_counter() - started
-            self.added.extend(Added(name, count, seconds) for name, count in counts.items())
+                    self.rows[name] = self.rows.get(name, 0) + count
+                self._record()
+            for name in written:
+                self.seconds[name] = self.seconds.get(name, 0) + perf_counter() - started
+            if self.progress:
+                self.progress(size)
+
+    def _record(self) -> None:
+        """Say in the history how far the run has come, in the transaction of each chunk.
+
+        Killed at any moment, it has said what it added. An entry takes the place of the one
+        before: the run has one, and its id tells the dashboard that there is more.
+        """
+        with Session(self.connection, join_transaction_mode="rollback_only") as session:
+            entry = add_entry(
+                session,
+                action="generate",
+                table="all",
+                label=f"synthetic data, seed {self.seed}, until {self.until}",
+                changes={table: [None, count] for table, count in self.rows.items()},
+                at=datetime.now(UTC),
+            )
+        # After the insert: SQLite would give the id of a newest row that is gone again.
+        self.connection.execute(delete(HistoryEntry).where(HistoryEntry.id == self.entry))
+        self.entry = entry
 
     def suppliers(self, chunk: Chunk) -> dict[str, int]:
         return {"suppliers": self._insert(Supplier, rows.supplier_rows(chunk))}
@@ -141,8 +163,8 @@ class _Work:
     def products(self, chunk: Chunk) -> dict[str, int]:
         statement = rows.product_rows(
             chunk,
-            _keys(self.connection, Supplier),
-            _categories(self.connection),
+            keys_of(self.connection, Supplier),
+            category_keys(self.connection),
         )
         return {"products": self._insert(Product, statement)}
 
@@ -150,8 +172,8 @@ class _Work:
         return {"customers": self._insert(Customer, rows.customer_rows(chunk))}
 
     def orders(self, chunk: Chunk) -> dict[str, int]:
-        statement = rows.order_rows(chunk, _keys(self.connection, Customer))
-        lines = rows.line_rows(chunk, _keys(self.connection, Product))
+        statement = rows.order_rows(chunk, keys_of(self.connection, Customer))
+        lines = rows.line_rows(chunk, keys_of(self.connection, Product))
         return {
             "orders": self._insert(Order, statement),
             "order_lines": self._insert(OrderLine, lines),
@@ -186,42 +208,6 @@ def _connection() -> Iterator[Connection]:
             connection.invalidate()
 
 
-def reserve(connection: Connection, table: str, size: int) -> int:
-    """The first of ``size`` free keys of ``table`` that nobody else will get.
-
-    PostgreSQL: its sequence moves past them. SQLite: this transaction holds the write lock.
-    """
-    if connection.dialect.name == "sqlite":
-        return int(connection.scalar(text(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")) or 1)  # noqa: S608 - our own name
-    sequence = f"pg_get_serial_sequence('{table}', 'id')"
-    last = connection.scalar(
-        text(
-            f"SELECT setval({sequence}, :size + greatest("  # noqa: S608 - our own name
-            f"nextval({sequence}) - 1, (SELECT max(id) FROM {table})))"
-        ),
-        {"size": size},
-    )
-    return int(last or size) - size + 1
-
-
-def _keys(connection: Connection, model: Any) -> Keys:
-    low, high, count = connection.execute(
-        select(func.min(model.id), func.max(model.id), func.count())
-    ).one()
-    return Keys(low, high - low + 1, without_gaps=count == high - low + 1)
-
-
-def _categories(connection: Connection) -> list[int]:
-    """The keys of our categories, those made that are missing."""
-    ours = select(Category.name, Category.id).where(Category.name.in_(words.CATEGORIES))
-    known: dict[str, int] = dict(connection.execute(ours).all())
-    for name in words.CATEGORIES:
-        if name not in known:
-            made = insert(Category).values(name=name).returning(Category.id)
-            known[name] = connection.execute(made).scalar_one()
-    return [known[name] for name in words.CATEGORIES]
-
-
 def _refuse_the_impossible(connection: Connection, wanted: Wanted) -> None:
     with connection.begin():
         for needing, model, coming in (
@@ -235,17 +221,3 @@ def _refuse_the_impossible(connection: Connection, wanted: Wanted) -> None:
                 raise UnsuitableError(
                     f"{needing} need {table}, and there are none: add --{table} N"
                 )
-
-
-def _record(added: list[Added], seed: int, until: date) -> None:
-    if added:
-        counts = {result.table: [None, result.rows] for result in added}
-        history.add_entry(
-            db.session(),
-            action="generate",
-            table="all",
-            label=f"synthetic data, seed {seed}, until {until}",
-            changes=counts,
-            at=datetime.now(UTC),
-        )
-        db.session.commit()

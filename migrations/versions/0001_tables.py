@@ -50,6 +50,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_history_table_name_row_id_id", "history", ["table_name", "row_id", "id"])
     op.create_table(
+        "history_rows",
+        sa.Column("row_id", KEY, autoincrement=False, nullable=False),
+        sa.Column("history_id", KEY, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("row_id", "history_id", name="pk_history_rows"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "suppliers",
         sa.Column("code", plain_order(64), nullable=False),
         sa.Column("name", plain_order(200), nullable=False),
@@ -150,6 +157,7 @@ def downgrade() -> None:
         "orders",
         "users",
         "suppliers",
+        "history_rows",
         "history",
         "customers",
         "categories",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask_security import hash_password
 from playwright.sync_api import Page, expect
@@ -159,6 +161,78 @@ class TestOrder:
 
 
 @ON_SQLITE
+class TestPriceOfALine:
+    @pytest.fixture
+    def page(self, make, browse):
+        """An order at 9.99, and products at 2 and 3."""
+        [order_id] = make.orders(lines=1)
+        make.products(3)
+        page = browse("editor")
+        page.goto(f"/admin/orders/edit/?id={order_id}")
+        return page
+
+    def test_that_was_agreed_stays_beside_the_list_price(self, page):
+        choose(page, "Product", "product 2")
+
+        expect(page.get_by_label("Unit price")).to_have_value("9.99")
+        page.get_by_text("List price 2.00").get_by_role("button", name="Take it").click()
+        expect(page.get_by_label("Unit price")).to_have_value("2.00")
+        expect(page.get_by_text("List price")).to_be_hidden()
+
+    def test_that_nobody_typed_follows_the_product(self, page):
+        page.get_by_role("button", name="Add a line").click()
+
+        choose(page, "Product", "product 2")
+        expect(page.get_by_label("Unit price").last).to_have_value("2.00")
+        choose(page, "Product", "product 3")
+
+        expect(page.get_by_label("Unit price").last).to_have_value("3.00")
+        expect(page.get_by_text("List price")).to_be_hidden()
+
+    def test_that_is_wrong_is_told_below_the_line(self, page):
+        page.get_by_label("Unit price").fill("1,5")
+        save(page)
+
+        field = page.get_by_label("Unit price")
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(field).to_have_accessible_description(re.compile("^Write decimals with a point"))
+        page.get_by_role("button", name="Add a line").click()
+        expect(page.get_by_label("Unit price")).to_have_count(2)
+
+
+@ON_SQLITE
+class TestSuggestions:
+    def test_that_are_none_say_so(self, stock, browse):
+        page = browse("editor")
+        page.goto("/admin/products/new/")
+
+        page.get_by_role("combobox", name="Supplier").press_sequentially("zz")
+
+        expect(page.get_by_role("status").filter(has_text="No match for “zz”")).to_be_visible()
+
+    def test_say_that_one_is_signed_out(self, stock, browse):
+        page, wrong = browse("editor"), []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto("/admin/products/new/")
+
+        page.context.clear_cookies()
+        page.get_by_role("combobox", name="Supplier").press_sequentially("sup")
+
+        told = page.get_by_role("status").filter(has_text="You are signed out")
+        expect(told).to_be_visible()
+        assert wrong == []
+
+    def test_of_a_filter_apply_at_once(self, stock, browse):
+        page = browse("viewer")
+        page.goto("/admin/products/")
+
+        choose(page, "Supplier", "supplier 2")
+
+        page.wait_for_url("**/products/?supplier=SUP2")
+        expect(page.get_by_text("No product matches")).to_be_visible()
+
+
+@ON_SQLITE
 class TestDeleting:
     def test_is_refused_by_what_uses_the_record(self, make, browse):
         [supplier_id] = make.suppliers()
@@ -245,6 +319,51 @@ class TestKeys:
         page.keyboard.press("e")
 
         expect(page.get_by_label("Price")).to_be_visible()
+
+    def test_walk_through_a_list_and_its_sections(self, stock, browse):
+        page = browse("viewer")
+        page.goto("/admin/products/")
+
+        for key in "jjjk":
+            page.keyboard.press(key)
+        expect(page.get_by_role("link", name="SKU0059")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Product 59")).to_be_visible()
+        page.keyboard.press("g")
+        page.keyboard.press("s")
+
+        expect(page.get_by_role("heading", name="Suppliers")).to_be_visible()
+
+    def test_are_listed_by_a_question_mark(self, stock, browse):
+        page = browse("editor")
+        page.goto("/admin/products/")
+
+        page.keyboard.press("?")
+        shortcuts = page.get_by_role("dialog", name="Shortcuts")
+        expect(shortcuts).to_contain_text("New product")
+        page.keyboard.press("n")
+        page.keyboard.press("Escape")
+
+        expect(shortcuts).to_be_hidden()
+        expect(page.get_by_role("heading", name="Products")).to_be_visible()
+
+    def test_never_reach_what_the_save_bar_hides(self, make, browse):
+        [order_id] = make.orders(lines=5)
+        page = browse("editor", viewport={"width": 1024, "height": 600})
+        page.goto(f"/admin/orders/edit/?id={order_id}")
+        bar = page.locator(".savebar")
+
+        page.get_by_label("Number").focus()
+        hidden = []
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            field = page.locator("main form :focus:not(.savebar *)")
+            if field.count():
+                box = field.bounding_box()
+                if box["y"] + min(box["height"], 48) > bar.bounding_box()["y"]:  # a note's start
+                    hidden.append(field.get_attribute("id"))
+
+        assert hidden == []
 
     def test_begin_with_a_way_past_the_menu(self, stock, browse):
         page = browse("viewer")

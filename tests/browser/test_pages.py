@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ def pages(make) -> tuple[str, ...]:
     suppliers = make.suppliers(3, country="Norway", email="a@example.com")
     make.categories(2, description=long)
     products = make.products(60, reorder_level=20, category_id=1, description=long)
-    make.products(1, name=long + "name", sku="LONG-" * 12)
+    dear = Decimal("99999999.9999")
+    make.products(1, name=long + "name", sku="LONG-" * 12, price=dear, stock=2_000_000_000)
     customers = make.customers(3)
     orders = make.orders(3, note=long)
     return (
@@ -183,6 +185,39 @@ class TestPhone:
 
         assert wide == {}
 
+    def test_shows_an_order_s_total_and_its_lines_amounts(self, browse, pages):
+        page = browse("viewer", viewport=PHONE, has_touch=True)
+        page.goto(pages[15])
+        lines = page.get_by_role("region", name="Lines")
+
+        for figure in (*lines.locator(".amount").all(), lines.locator("tfoot td")):
+            box = figure.bounding_box()
+            assert box["x"] + box["width"] <= PHONE["width"], figure.inner_text()
+
+    def test_sorts_and_filters(self, browse, pages):
+        page = browse("viewer", viewport=PHONE, has_touch=True)
+        page.goto("/admin/products/")
+
+        page.get_by_label("Sort").select_option("Price, highest")
+        page.wait_for_url("**sort=-price*")
+        expect(page.locator("tbody tr").first).to_contain_text("99,999,999.9999")
+        expect(page.get_by_label("Active")).to_be_hidden()
+        page.get_by_text("Filters", exact=True).click()
+        page.get_by_label("Active").select_option("no")
+
+        expect(page.get_by_text("No product matches")).to_be_visible()
+        expect(page.get_by_label("Active", exact=True)).to_be_visible()
+
+    def test_shows_all_of_the_menu_and_targets_for_a_finger(self, browse, pages):
+        page = browse("viewer", viewport=PHONE, has_touch=True)
+        page.goto("/admin/products/?active=yes")
+
+        for target in page.locator(".side nav a, main a.button, .chips a, summary").all():
+            box = target.bounding_box()
+            said = target.get_attribute("aria-label") or target.inner_text()
+            assert box["x"] + box["width"] <= PHONE["width"], said
+            assert box["height"] >= 44 or said == "Clear all", said
+
     def test_can_open_the_menu(self, browse, pages):
         page = browse("viewer", viewport=PHONE, has_touch=True)
         page.goto("/admin/")
@@ -190,6 +225,54 @@ class TestPhone:
         page.get_by_role("link", name="Suppliers", exact=True).first.click()
 
         expect(page.get_by_role("heading", name="Suppliers")).to_be_visible()
+
+
+class TestWidths:
+    WIDTHS = (641, 700, 768, 820, 900, 901, 1024, 1101, 1200, 1280, 1440)
+
+    def test_fit_every_list_and_record(self, browse, pages):
+        page = browse("admin")
+        wide = {}
+
+        for address in visits(page, (*pages[3:16], "/admin/products/?sort=price&desc=1")):
+            for width in self.WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                needs = page.evaluate("document.documentElement.scrollWidth")
+                if needs > width:
+                    wide[address, width] = needs
+
+        assert wide == {}
+
+    def test_keep_figures_whole_and_the_head_in_view(self, browse, pages):
+        page = browse("viewer", viewport=DESK)
+        page.goto("/admin/products/?sort=price&desc=1")
+
+        page.mouse.wheel(0, 1_500)
+        expect(page.get_by_role("columnheader", name="Price")).to_be_in_viewport()
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll(".grid td.num, .grid td.when")]
+              .filter((cell) => cell.scrollWidth > cell.clientWidth)
+              .map((cell) => cell.textContent)"""
+        )
+
+        assert cut == []
+
+
+class TestPaper:
+    def test_is_white_whatever_the_screen_is(self, browse, pages):
+        page = browse("viewer", color_scheme="dark")
+        page.goto(pages[15])
+        page.get_by_role("button", name="Switch between light and dark").click()
+        page.get_by_role("button", name="Switch between light and dark").click()
+
+        page.emulate_media(media="print")
+
+        colours = page.evaluate(
+            """() => [document.body, document.querySelector(".card")]
+              .map((part) => getComputedStyle(part).backgroundColor)"""
+        )
+        assert colours == ["rgb(255, 255, 255)"] * 2
+        expect(page.get_by_role("navigation", name="Sections")).to_be_hidden()
 
 
 class TestColours:

@@ -18,8 +18,9 @@ class TestProductList:
 
         rows = visit(client, "/admin/products/").rows
 
-        assert rows[1][2:4] == ["Acme Ltd", "Tea"]
-        assert rows[0][2:4] == ["Acme Ltd", "–"]
+        assert rows[1][2] == "Acme Ltd"
+        assert rows[1][5] == "Tea"
+        assert rows[0][5] == "–"
 
     @pytest.mark.parametrize(
         ("sort", "descending", "keys"),
@@ -95,3 +96,40 @@ class TestProductDetails:
         links = {link.text: link.get("href") for link in page.root.all("a")}
         assert links["Supplier 1"] == f"/admin/suppliers/details/?id={supplier}"
         assert links["Category 1"] == f"/admin/categories/details/?id={category}"
+
+
+class TestEmptyLists:
+    """An empty list says what to do next, but only what its reader may do."""
+
+    @pytest.mark.parametrize(
+        ("role", "form", "file"),
+        [("viewer", False, False), ("editor", True, False), ("manager", True, True)],
+    )
+    def test_offer_it_by_role(self, sign_in, role, form, file):
+        (part,) = visit(sign_in(role), "/admin/suppliers/").root.all("div", "empty")
+
+        assert ("New supplier" in part.text, "manage.py import suppliers" in part.text) == (
+            form,
+            file,
+        )
+
+
+class TestLinks:
+    def test_lead_to_the_record_from_its_code_and_its_name(self, client, make):
+        (product,) = make.products()
+
+        page = visit(client, "/admin/products/")
+
+        (body,) = (body for table in page.root.all("table") for body in table.all("tbody"))
+        links = {link.text: link.get("href") for link in body.all("a")}
+        assert set(links) == {"SKU0001", "Product 1"}
+        assert all(url.endswith(f"id={product}") for url in links.values())
+
+
+class TestMissingRecords:
+    def test_offer_their_section_s_list(self, client):
+        page = visit(client, "/admin/suppliers/details/?id=7")
+
+        assert page.status == 404
+        assert "Go to suppliers" in page.text
+        assert "Go to" not in visit(client, "/admin/nowhere").text.replace("Go to the dash", "")

@@ -22,7 +22,7 @@ CLEAN = {
 def command(tmp_path_factory):
     """Runs `manage.py ...` from a directory of its own and returns the finished process."""
 
-    def run(*arguments, url="", input=None, **settings):  # noqa: A002 - subprocess's own name
+    def run(*arguments, url="", input=None, stdout=subprocess.PIPE, **settings):  # noqa: A002 - subprocess's own name
         folder = tmp_path_factory.mktemp("run")
         environment = {
             **CLEAN,
@@ -36,7 +36,8 @@ def command(tmp_path_factory):
             cwd=folder,
             env=environment,
             input=input,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             timeout=60,
             check=False,

@@ -59,6 +59,62 @@ class TestFailures:
         assert command("generate").returncode == 2
         assert command("users", "create", "a@example.com").returncode == 2
 
+    @pytest.mark.parametrize(
+        ("url", "settings", "complaint"),
+        [
+            ("postgresql://u:p@h:bad/x", {}, "Error: DATABASE_URL names a port"),
+            ("", {"REDIS_URL": "nonsense"}, "Error: REDIS_URL is not understood"),
+            ("", {"BACKOFFICE_PROXIES": "many"}, "Error: BACKOFFICE_PROXIES is 'many'"),
+        ],
+    )
+    def test_of_settings_are_one_line(self, command, url, settings, complaint):
+        run = command("doctor", url=url, **settings)
+
+        assert run.returncode == 1
+        assert run.stderr.startswith(complaint)
+        assert run.stderr.count("\n") == 1
+
+    @pytest.mark.parametrize("arguments", [("doctor",), ("db", "current")])
+    def test_to_write_the_result_are_one_line(self, command, new_database, arguments):
+        with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+            run = command(*arguments, url=new_database("sqlite"), stdout=full)
+
+        assert run.returncode == 1
+        assert run.stderr == "Error: cannot write the result: No space left on device\n"
+
+
+class TestDowngrade:
+    def test_needs_to_be_told_how_far(self, manage):
+        assert manage("db", "downgrade").returncode == 2
+
+    def test_of_empty_tables_asks_nothing(self, manage):
+        run = manage("db", "downgrade", "-1")
+
+        assert (run.returncode, run.stderr) == (0, "")
+        assert manage("db", "current").stdout == "at no migration\n"
+
+    def test_of_tables_that_hold_rows_names_them_and_needs_a_yes(self, manage):
+        manage("generate", "--suppliers", "3", "--products", "4")
+
+        refused = manage("db", "downgrade", "base")
+        still = manage("db", "current").stdout
+        done = manage("db", "downgrade", "base", "--yes")
+
+        assert refused.returncode == 1
+        assert "3 suppliers, 4 products" in refused.stderr
+        assert "--yes" in refused.stderr
+        assert still == "0001 (head)\n"
+        assert done.returncode == 0
+        assert done.stdout.endswith(" taken back\n")
+
+
+class TestCheck:
+    def test_of_a_database_without_tables_says_what_to_do(self, command, database):
+        run = command("db", "check", url=database)
+
+        assert run.returncode == 1
+        assert "run `manage.py db upgrade`" in run.stderr
+
 
 class TestUpgrade:
     def test_prints_what_it_did_and_that_there_is_nothing_to_do(self, command, database):

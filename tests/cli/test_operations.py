@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import create_engine, text
 
 
 class TestIndexes:
@@ -22,6 +23,26 @@ class TestIndexes:
         assert "missing" not in after.stdout
         assert again.stdout == "nothing to build\n"
 
+    @pytest.mark.parametrize("arguments", [("list",), ("build", "--dry-run")])
+    def test_that_only_look_wait_for_no_writer(self, manage, database, arguments):
+        engine = create_engine(database, isolation_level="AUTOCOMMIT")
+        with engine.connect() as writer:
+            if database.startswith("sqlite"):
+                writer.execute(text("BEGIN IMMEDIATE"))
+
+            run = manage("indexes", *arguments)
+
+            if database.startswith("sqlite"):
+                writer.execute(text("ROLLBACK"))
+        engine.dispose()
+        assert run.returncode == 0, run.stderr
+
+    def test_list_help_explains_each_state_on_its_line(self, manage):
+        shown = manage("indexes", "list", "--help").stdout
+
+        assert "\\b" not in shown
+        assert "\n  missing     declared and not there" in shown
+
 
 class TestGenerate:
     def test_prints_its_result_and_nothing_else(self, manage):
@@ -32,6 +53,19 @@ class TestGenerate:
         assert lines[0].startswith("3 suppliers added in ")
         assert lines[1].startswith("10 products added in ")
         assert run.stderr == ""
+
+    @pytest.mark.parametrize("count", ["99999999999999999999", "-1"])
+    def test_refuses_a_number_that_makes_no_sense(self, manage, count):
+        run = manage("generate", "--suppliers", count)
+
+        assert run.returncode == 2
+        assert "Traceback" not in run.stderr
+
+    def test_refuses_years_that_no_page_shows(self, manage):
+        run = manage("generate", "--suppliers", "1", "--until", "2500-01-01")
+
+        assert run.returncode == 1
+        assert run.stderr.startswith("Error: 2500-01-01 is too far away")
 
     def test_refuses_products_without_suppliers(self, manage):
         run = manage("generate", "--products", "10")
@@ -94,6 +128,54 @@ class TestUsers:
         assert "--password-stdin" in run.stderr
 
 
+class TestUsersLater:
+    @pytest.fixture
+    def eva(self, manage):
+        options = ("--role", "editor", "--password-stdin")
+        manage("users", "create", "eva@example.com", *options, input="correct horse")
+
+    def test_are_listed(self, manage, eva):
+        manage("users", "disable", "EVA@example.com")
+
+        assert manage("users", "list").stdout == "eva@example.com  editor   disabled\n"
+
+    def test_each_change_is_in_the_history_without_the_password(self, manage, database, eva):
+        for arguments, said in (
+            (("password", "--password-stdin"), "eva@example.com has a new password\n"),
+            (("role", "--role", "manager"), "eva@example.com may sign in as manager\n"),
+            (("disable",), "eva@example.com may not sign in\n"),
+            (("enable",), "eva@example.com may sign in\n"),
+        ):
+            run = manage("users", *arguments, "eva@example.com", input="another horse\n")
+            assert (run.stdout, run.stderr) == (said, "")
+
+        engine = create_engine(database)
+        with engine.connect() as connection:
+            statement = "SELECT action, label, table_name, changes FROM history ORDER BY id"
+            entries = connection.execute(text(statement)).all()
+        engine.dispose()
+        told = [str(entry.changes) for entry in entries]
+        assert [entry.action for entry in entries] == ["create"] + ["update"] * 4
+        assert {(entry.label, entry.table_name) for entry in entries} == {
+            ("eva@example.com", "users")
+        }
+        for word, change in zip(
+            ("editor", "new", "manager", "active", "active"), told, strict=True
+        ):
+            assert word in change
+        assert "horse" not in "".join(told)
+        assert "argon2" not in "".join(told)
+
+    @pytest.mark.parametrize("name", ["password", "role", "disable", "enable"])
+    def test_of_nobody_are_refused(self, manage, name):
+        options = {"password": ["--password-stdin"], "role": ["--role", "admin"]}.get(name, [])
+
+        run = manage("users", name, "nobody@example.com", *options, input="correct horse")
+
+        assert run.returncode == 1
+        assert run.stderr.startswith("Error: there is no user nobody@example.com")
+
+
 class TestCache:
     def test_without_redis_there_is_nothing_to_clear(self, manage):
         assert manage("cache", "clear").stdout.startswith("nothing to clear")
@@ -110,7 +192,7 @@ class TestDoctor:
     def test_is_content_with_a_database_that_is_complete(self, manage):
         manage("indexes", "build")
 
-        run = manage("doctor")
+        run = manage("doctor", BACKOFFICE_PROXIES="1")
 
         assert run.returncode == 0, run.stdout
         assert "bad" not in run.stdout
@@ -122,6 +204,42 @@ class TestDoctor:
         assert "bad  secret key" in run.stdout
         assert "bad  cache" in run.stdout
         assert "ix_products_name_id is missing\n     -> run `manage.py indexes build`" in run.stdout
+
+    def test_finds_that_all_visitors_would_be_one(self, manage):
+        run = manage("doctor", BACKOFFICE_SECURE_COOKIES="1")
+
+        assert "bad  visitors' addresses" in run.stdout
+        assert "-> set BACKOFFICE_PROXIES" in run.stdout
+
+    def test_says_where_a_database_should_be_that_does_not_open(self, command, tmp_path):
+        (tmp_path / "broken.db").write_bytes(b"no database" * 100)
+        for place in (tmp_path / "no folder" / "a.db", tmp_path / "broken.db"):
+            run = command("doctor", url=f"sqlite:///{place}")
+
+            assert run.returncode == 1
+            assert "ok   secret key" in run.stdout
+            assert "bad  migrations of sqlite" in run.stdout
+            assert str(place) in run.stdout
+            assert run.stderr == ""
+
+    def test_goes_on_after_a_check_that_cannot_end(self, manage, command, database):
+        if database.startswith("sqlite"):
+            pytest.skip("needs a table that cannot be read")
+        engine = create_engine(database)
+        with engine.begin() as connection:
+            # Makes the comparison of tables fail: it makes them anew, as temporary ones.
+            name = connection.scalar(text("SELECT current_database()"))
+            connection.execute(text(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC"))
+            connection.execute(text("CREATE ROLE plain LOGIN"))
+            connection.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain"))
+        engine.dispose()
+        url = engine.url.set(username="plain").render_as_string(hide_password=False)
+
+        run = command("doctor", url=url)
+
+        assert "bad  tables as the models declare\n     the database refused: " in run.stdout
+        assert "  indexes\n" in run.stdout
+        assert run.stderr == ""
 
     def test_stops_at_a_database_that_is_not_migrated(self, command, database):
         run = command("doctor", url=database)

@@ -27,7 +27,7 @@ def start(tmp_path):
     """Starts `manage.py ...` and returns the process and its output up to ``until``."""
     running = []
 
-    def start(*arguments, until, url=""):
+    def start(*arguments, until, url="", **settings):
         process = subprocess.Popen(
             [sys.executable, "-u", ROOT / "manage.py", *arguments],
             cwd=tmp_path,
@@ -36,6 +36,7 @@ def start(tmp_path):
                 "DATABASE_URL": url,
                 "SECRET_KEY": SECRET,
                 "BACKOFFICE_INSTANCE_PATH": str(tmp_path / "instance"),
+                **settings,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -89,6 +90,15 @@ class TestDemo:
         assert "it has a new password" in second.stdout
         assert second.returncode == 0
 
+    def test_fills_what_an_interrupted_one_left_empty(self, command, database):
+        command("db", "upgrade", url=database)
+        command("generate", "--suppliers", "3", "--products", "4", url=database)
+
+        run = command("demo", "--no-serve", "--products", "9", "--orders", "5", url=database)
+
+        assert "1,000 customers, 5 orders, " in run.stdout
+        assert "products" not in run.stdout
+
     def test_refuses_a_port_in_use_before_any_work(self, command, new_database):
         url = new_database("sqlite")
         with socket.socket() as taken:
@@ -114,6 +124,41 @@ class TestServe:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
+
+    def test_logs_with_time_level_and_logger(self, start, port, command, new_database):
+        url = new_database("sqlite")
+        command("db", "upgrade", url=url)
+        process, _ = start(
+            "serve", "--port", str(port), until="http://", url=url, BACKOFFICE_SLOW_STATEMENT_MS="0"
+        )
+        fetch(port, "/readyz")
+        fetch(port, "/readyz")
+
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+        line = process.stderr.read().splitlines()[0]
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ WARNING backoffice\.slow: ", line)
+
+    @pytest.mark.parametrize(
+        ("url", "complaint"),
+        [("", "not migrated"), ("postgresql://u:p@127.0.0.1:1/x", "does not answer")],
+    )
+    def test_refuses_a_database_that_no_page_could_use(self, command, port, url, complaint):
+        run = command("serve", "--port", str(port), url=url)
+
+        assert (run.returncode, run.stdout) == (1, "")
+        assert re.fullmatch(
+            f"Error: the database .*{complaint}: run `manage.py doctor`.*\n", run.stderr
+        )
+
+    @pytest.mark.parametrize("host", ["nonsense.invalid", "192.0.2.1", "x" * 64])
+    def test_says_that_the_host_is_wrong(self, command, new_database, host):
+        run = command("serve", "--host", host, url=new_database("sqlite"))
+
+        assert run.returncode == 1
+        assert run.stderr.startswith(f"Error: cannot listen at {host}")
+        assert "choose another --port" not in run.stderr
 
     def test_refuses_several_processes_that_share_nothing(self, command, new_database):
         run = command("serve", "--workers", "2", url=new_database("sqlite"))

@@ -68,6 +68,46 @@ class TestChosenPeriod:
             chosen_period(args, TODAY)
 
 
+class TestComparable:
+    @pytest.mark.parametrize(
+        ("name", "first", "last"),
+        [
+            ("today", date(2025, 11, 22), date(2025, 11, 22)),
+            ("7d", date(2025, 11, 10), date(2025, 11, 16)),
+            ("year", date(2024, 1, 1), date(2024, 11, 23)),
+        ],
+    )
+    def test_is_cut_at_the_same_moment_while_the_period_runs(self, name, first, last):
+        now = datetime(2025, 11, 23, 9, 12, tzinfo=UTC)
+
+        before = named_period(name, TODAY).comparable(now)
+
+        assert (before.first, before.last) == (first, last)
+        assert before.end == datetime(last.year, last.month, last.day, 9, 12, tzinfo=UTC)
+        assert str(before).endswith(f"{last.day} Nov {last.year} until 09:12")
+
+    def test_ends_on_an_earlier_day_when_the_period_has_days_to_come(self):
+        period = chosen_period({"from": "2025-11-21", "to": "2025-11-30"}, TODAY)
+
+        before = period.comparable(datetime(2025, 11, 23, 6, tzinfo=UTC))
+
+        assert (before.start, before.end) == (
+            datetime(2025, 11, 11, tzinfo=UTC),
+            datetime(2025, 11, 13, 6, tzinfo=UTC),
+        )
+
+    def test_is_whole_when_the_period_is_over(self):
+        period = named_period("7d", TODAY)
+
+        assert period.comparable(datetime(2025, 11, 24, tzinfo=UTC)) == period.before
+
+    @pytest.mark.parametrize("first", ["2025-11-24", "1950-01-01"])
+    def test_is_nothing_before_the_period_begins_or_before_1900(self, first):
+        period = chosen_period({"from": first, "to": "2025-12-31"}, TODAY)
+
+        assert period.comparable(datetime(2025, 11, 23, 23, tzinfo=UTC)) is None
+
+
 class TestThisYear:
     @pytest.mark.parametrize(
         ("today", "last_year"),

@@ -5,11 +5,11 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text, update
 
 from backoffice import cache
 from backoffice.dashboard import queries
-from backoffice.dashboard.period import Period, Span
+from backoffice.dashboard.period import Period, Span, named_period
 from backoffice.dashboard.summary import (
     compute,
     current_summary,
@@ -18,7 +18,8 @@ from backoffice.dashboard.summary import (
     to_json,
 )
 from backoffice.history import add_entry
-from backoffice.models import OrderStatus, Product
+from backoffice.models import HistoryEntry, Order, OrderStatus, Product
+from tests import stored
 from tests.dashboard import figures
 from tests.dashboard.figures import LAST, PERIOD, Sale, save
 
@@ -223,6 +224,34 @@ class TestCurrentSummary:
 
         assert (before.short_count, after.short_count) == (0, 1)
 
+    @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+    def test_shows_a_change_that_began_first_and_was_committed_last(self, app, session, make):
+        [product] = make.products(1, stock=9, reorder_level=3)
+        with stored.elsewhere(app) as slow:
+            slow.execute(update(Product).values(stock=3))
+            slow.execute(insert(HistoryEntry), entry(product))
+            with stored.elsewhere(app) as quick:
+                quick.execute(insert(HistoryEntry), entry(product))
+            before = current_summary(session, PERIOD)
+
+        after = current_summary(session, PERIOD)
+
+        assert (before.short_count, after.short_count) == (0, 1)
+
+    def test_has_one_stamp_as_long_as_nothing_changes(self, app, session, make):
+        [product] = make.products(1)
+        session.execute(insert(HistoryEntry), [entry(product)] * 1_100)
+        session.commit()
+
+        stamps = []
+        for _ in range(2):
+            stamps.append(session.scalar(queries.newest_change()))
+            session.rollback()
+            with stored.elsewhere(app) as other:  # a write that is no change of a record
+                other.execute(update(Product).values(stock=Product.stock))
+
+        assert len(set(stamps)) == 1
+
     def test_keeps_periods_apart(self, session, make):
         make.orders(1, placed_at=NOON)
         other = Period("custom", Span(LAST, LAST), Span(LAST, LAST))
@@ -245,6 +274,67 @@ class TestCurrentSummary:
         as_of = current_summary(session, PERIOD).as_of
 
         assert start <= as_of <= start + timedelta(seconds=30)
+
+
+def entry(product):
+    return {
+        "actor": "ann@example.com",
+        "means": "browser",
+        "action": "update",
+        "table_name": "products",
+        "row_id": product,
+        "changes": {},
+    }
+
+
+class TestRunningPeriod:
+    def test_is_compared_with_as_much_of_the_one_before(self, session, make):
+        [product] = make.products(1)
+        line = (product, 1, Decimal(1), Decimal(0))
+        now, minute = datetime.now(UTC), timedelta(minutes=1)
+        week_ago = now - timedelta(days=7)
+        moments = (week_ago - minute, week_ago + 5 * minute, now)
+        save(session, [Sale(moment, PLACED, (line,)) for moment in moments])
+
+        summary = compute(session, named_period("7d", now.date()))
+
+        assert summary.sold_before.orders == 1
+        assert summary.before.end == summary.as_of - timedelta(days=7)
+
+    def test_in_the_future_is_compared_with_nothing(self, session):
+        first = datetime.now(UTC).date() + timedelta(days=2)
+        span = Span(first, first)
+
+        summary = compute(session, Period("custom", span, span))
+
+        assert summary.sold_before is None
+        assert from_json(to_json(summary), summary.period) == summary
+
+
+@pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+class TestOneMoment:
+    def test_is_what_all_figures_are_of(self, app, session, make, monkeypatch):
+        [order] = make.orders(1, placed_at=NOON)
+        by_status = queries.orders_by_status
+
+        def after_a_change(span):
+            with stored.elsewhere(app) as staff:
+                staff.execute(update(Order).values(status=OrderStatus.CANCELLED))
+            return by_status(span)
+
+        monkeypatch.setattr(queries, "orders_by_status", after_a_change)
+
+        summary = compute(session, PERIOD)
+
+        assert stored.one(app, Order, order).status is OrderStatus.CANCELLED
+        assert dict(summary.orders_by_status)[PLACED] == 1
+        assert summary.sold.revenue > 0
+
+    def test_ends_with_them(self, session):
+        compute(session, PERIOD)
+
+        assert session.scalar(text("SHOW transaction_isolation")) == "read committed"
+        assert session.scalar(text("SHOW transaction_read_only")) == "off"
 
 
 class TestPercentChange:

@@ -93,6 +93,26 @@ class TestDashboard:
         assert says in answer.text
         assert "These are the last 30 days." in answer.text
 
+    def test_leaves_wrong_dates_in_the_form_to_be_mended(self, client):
+        backwards = client.get("/admin/?period=custom&from=2025-02-02&to=2025-02-01").text
+        unreadable = client.get("/admin/?period=custom&from=1.2.2025&to=").text
+
+        assert re.findall(r'type="(\w+)" required value="(.*?)" aria-invalid', backwards) == [
+            ("date", "2025-02-02"),
+            ("date", "2025-02-01"),
+        ]
+        assert re.findall(r'type="(\w+)" required value="(.*?)" aria-invalid', unreadable) == [
+            ("text", "1.2.2025"),
+            ("date", ""),
+        ]
+
+    def test_says_up_to_when_the_period_before_counts(self, client, sold):
+        running = client.get("/admin/?period=today").text
+        to_come = client.get("/admin/?from=2190-01-01&to=2190-01-02").text
+
+        assert re.search(r"so far, days in UTC, compared with [\w ]+ until \d\d:\d\d\.", running)
+        assert "2 Jan 2190, days in UTC." in to_come
+
     def test_repeats_what_was_typed_as_text(self, client):
         page = client.get('/admin/?period=custom&from="><script>&to=x').text
 

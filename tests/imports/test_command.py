@@ -32,13 +32,33 @@ class TestCommand:
 
         assert refused.returncode == 1
         assert "june.csv line 2, column supplier: 'NORDX' is no known" in refused.stderr
-        assert refused.stdout.startswith("june.csv: nothing imported, 1 row")
+        assert refused.stdout.startswith("june.csv: nothing imported: 1 of 1 row refused, ")
         assert missing.returncode == 1
         assert "june.csv line 1: column code is missing" in missing.stderr
         assert missing.stdout == ""
         assert {malformed.returncode, unknown.returncode, itself.returncode} == {2}
         assert "products have no field 'prize'" in unknown.stderr
         assert "would be overwritten" in itself.stderr
+
+    def test_counts_the_refused_rows_of_a_refused_file(self, manage, make):
+        make.suppliers()
+        rows = HEADER + "A,A,SUP1,1,1\nB,B,SUP1,x,1\nC,C,NO,1,1\n"
+
+        told = manage("products", "-", stdin=rows)
+        as_json = json.loads(manage("products", "-", "--json", stdin=rows).stdout)
+
+        assert told.stdout.startswith("standard input: nothing imported: 2 of 3 rows refused, ")
+        names = ("run", "rows", "inserted", "updated", "unchanged", "rejected")
+        assert [as_json[name] for name in names] == [None, 3, 0, 0, 1, 2]
+
+    def test_names_the_kinds_when_it_is_given_another(self, manage):
+        ran = manage("widgets", "june.csv")
+
+        assert ran.returncode == 2
+        assert (
+            "'widgets' is no kind of file: use suppliers, categories, products, customers, "
+            "orders, order-lines"
+        ) in ran.stderr
 
     def test_maps_a_column_and_exits_1_when_good_rows_only_were_taken(self, manage, tmp_path):
         file = tmp_path / "june.csv"
@@ -60,3 +80,4 @@ class TestCommand:
 
         assert ran.returncode == 0
         assert "A new product needs: supplier, sku, name, price" in ran.stdout
+        assert "Of a refused file nothing is written" in " ".join(ran.stdout.split())

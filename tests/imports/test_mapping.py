@@ -72,8 +72,8 @@ class TestHeader:
         with pytest.raises(FileRefused, match=r"column 'sku' stands in the header 2 times"):
             match(PRODUCTS, load_mapping(PRODUCTS), ("sku", " SKU "))
 
-    def test_must_have_a_mapped_column(self):
+    def test_must_have_a_mapped_column_which_is_named_as_typed(self):
         mapping = load_mapping(PRODUCTS, pairs=["Titel=name"])
 
-        with pytest.raises(FileRefused, match=r"column 'titel', mapped to name, is missing"):
+        with pytest.raises(FileRefused, match=r"column 'Titel', mapped to name, is missing"):
             match(PRODUCTS, mapping, ("sku",))

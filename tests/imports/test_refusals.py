@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from backoffice.imports.read import FileRefused
 from backoffice.models import Product
+from backoffice.models.record import rule
 from tests.imports.conftest import HEADER, counts, products, reasons
 
 
@@ -70,6 +71,24 @@ class TestRefusal:
         assert reasons(lines) == [
             "line 2, column quantity: '1000000' quantity times price must stay below 1,000,000,000"
         ]
+
+    def test_takes_a_rule_for_what_it_says_and_no_colon_in_it_for_a_parameter(self, load, make):
+        make.suppliers()
+        table = Product.__table__
+        colon = rule("no_colon", r"name <> 'a\:b'", field="name", says="Must not be a:b.")
+        table.append_constraint(colon)
+
+        try:
+            report = load("products", HEADER + "A,a:b,SUP1,1,1\nB,a,SUP1,1,1\n")
+        finally:
+            table.constraints.discard(colon)
+
+        assert reasons(report) == ["line 2, column name: 'a:b' must not be a:b"]
+
+    def test_counts_a_single_cell_in_the_singular(self, load, make):
+        report = load("products", HEADER + "A\n")
+
+        assert "has 1 cell where the header has 5" in reasons(report)[0]
 
     def test_tells_of_every_row_where_all_are_wrong_and_keeps_the_first_thousand(self, load):
         report = load("products", products(1_200))

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from backoffice.database import db
 from backoffice.models import HistoryEntry, Order, OrderLine, Product, Supplier
 from tests.imports.conftest import counts, products, reasons
+from tests.pages import save, visit
 
 
 class TestMerge:
@@ -88,6 +89,44 @@ class TestMerge:
 
         versions = session.scalars(select(Order.version).order_by(Order.number)).all()
         assert versions == [2, 1]
+
+
+class TestHistory:
+    def test_shows_every_import_on_the_pages_of_the_rows_that_it_wrote(self, client, load, make):
+        make.suppliers()
+        load("products", products(2))
+        load("products", products(2, lambda n: f"{n}.5" if n else "7"))
+        with client.application.app_context():
+            first, second = db.session.scalars(select(Product.id).order_by(Product.sku)).all()
+        save(client, "products", first, {"name": "Tea"})
+
+        shown = {row: visit(client, "/admin/products/details/", id=row) for row in (first, second)}
+
+        assert [entry.split(" by ")[0] for entry in shown[first].history] == [
+            "Changed",
+            "Imported from products.csv",
+            "Imported from products.csv",
+        ]
+        assert len(shown[second].history) == 1
+
+    def test_shows_an_import_of_lines_on_the_orders_page(self, client, load, make):
+        touched, other = make.orders(2)
+
+        load("order-lines", "order,line_no,quantity\nORD0001,1,9\nORD0001,2,9\nORD0002,1,1\n")
+
+        [entry] = visit(client, "/admin/orders/details/", id=touched).history
+        assert entry.startswith("Imported from order-lines.csv")
+        assert visit(client, "/admin/orders/details/", id=other).history == []
+
+    def test_shows_the_import_that_created_what_it_refers_to(self, client, load, make, session):
+        [known] = make.suppliers()
+        rows = "sku,name,supplier,price\nA,A,NEW,1\nB,B,NEW,2\nC,C,SUP1,2\nD,,NEWER,1\n"
+
+        load("products", rows, create_missing=True, skip_refused=True)
+
+        new = session.scalar(select(Supplier.id).where(Supplier.code == "NEW"))
+        assert len(visit(client, "/admin/suppliers/details/", id=new).history) == 1
+        assert visit(client, "/admin/suppliers/details/", id=known).history == []
 
 
 class TestLinesWithoutNumbers:

@@ -67,3 +67,11 @@ class TestCustomerDetails:
         assert keys == [f"ORD{n:04}" for n in range(12, 2, -1)]
         links = [link.get("href") for link in page.root.all("a") if link.text == "Show all"]
         assert len(visit(client, links[0]).rows) == 12
+
+
+def test_the_hue_of_a_status_stands_beside_its_word(client, make):
+    make.orders(status="cancelled")
+
+    page = visit(client, "/admin/orders/")
+
+    assert [badge.text for badge in page.root.all("span", "bad")] == ["cancelled"]

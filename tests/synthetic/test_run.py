@@ -10,6 +10,7 @@ from backoffice.database import db
 from backoffice.models import Category, Customer, HistoryEntry, Order, OrderLine, Product, Supplier
 from backoffice.synthetic import run, words
 from backoffice.synthetic.run import UnsuitableError, Wanted, generate
+from tests import stored
 
 SMALL = Wanted(suppliers=20, products=200, customers=50, orders=300)
 UNTIL = date(2026, 6, 1)
@@ -114,6 +115,24 @@ class TestGenerate:
         assert count(Product) == 60
         assert session.scalar(select(HistoryEntry.changes))["products"] == [None, 60]
 
+    def test_is_in_the_history_as_far_as_it_has_come(self, app, session, monkeypatch):
+        monkeypatch.setattr(run, "ROWS_A_CHUNK", 60)
+        seen = []
+
+        def look(_rows):  # as somebody else sees it, who may kill the run at any moment
+            with stored.elsewhere(app) as other:
+                entries = select(HistoryEntry.id, HistoryEntry.changes)
+                products = select(func.count()).select_from(Product)
+                seen.append((other.execute(entries).all(), other.scalar(products)))
+
+        generate(Wanted(suppliers=5, products=130), progress=look)
+
+        assert [len(entries) for entries, _ in seen] == [1, 1, 1, 1]
+        told = [entries[0].changes.get("products", [None, 0])[1] for entries, _ in seen]
+        assert told == [products for _, products in seen] == [0, 60, 120, 130]
+        # The dashboard knows by the id that there is more.
+        assert sorted({entries[0].id for entries, _ in seen}) == [e[0].id for e, _ in seen]
+
     def test_records_one_entry_a_run(self, session):
         generate(SMALL, until=UNTIL)
 
@@ -135,6 +154,35 @@ class TestGenerate:
             generate(wanted)
 
         assert count(Customer) == count(HistoryEntry) == 0
+
+    @pytest.mark.parametrize("until", [date(1902, 1, 1), date(2200, 1, 1)])
+    def test_refuses_years_that_no_page_shows(self, session, until):
+        with pytest.raises(UnsuitableError, match=f"{until} is too far away"):
+            generate(SMALL, until=until)
+
+        assert count(Supplier) == 0
+
+    @pytest.mark.parametrize("until", [run.EARLIEST_END, run.LATEST_END])
+    def test_stays_within_the_years_that_pages_show(self, session, until):
+        generate(SMALL, until=until)
+
+        for column in (Order.placed_at, Order.updated_at, Order.shipped_at, Product.created_at):
+            least, most = session.execute(select(func.min(column), func.max(column))).one()
+            assert 1900 <= least.year <= most.year <= 2199
+
+    def test_is_under_none_of_the_limits_of_the_web(self, app, session, monkeypatch):
+        limits = []
+
+        def note(connection, tables):
+            if connection.dialect.name == "postgresql":
+                limits.append(connection.scalar(text("SHOW statement_timeout")))
+                limits.append(connection.scalar(text("SHOW idle_in_transaction_session_timeout")))
+
+        monkeypatch.setattr(run, "analyze", note)
+
+        generate(Wanted(suppliers=1))
+
+        assert set(limits) <= {"0"}
 
 
 class TestRows:

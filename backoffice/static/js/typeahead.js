@@ -3,6 +3,18 @@
 
 const WAIT = 120; // ms between two keys that make one question
 
+/** Suggestions for ``text``, and what to say when there are none. */
+async function suggestions(address, text) {
+  try {
+    const answer = await fetch(`${address}?q=${encodeURIComponent(text)}`);
+    if (answer.redirected) return [[], "You are signed out: sign in again in another tab"];
+    if (!answer.ok) throw new Error(answer.statusText);
+    return [await answer.json(), `No match for “${text}”`];
+  } catch {
+    return [[], "No suggestions now: type the whole code"];
+  }
+}
+
 export function attach(input) {
   const field = input.closest(".field, td");
   const list = document.createElement("ul");
@@ -11,8 +23,11 @@ export function attach(input) {
   list.role = "listbox";
   list.setAttribute("aria-label", "Suggestions");
   list.hidden = true;
-  field.append(list);
-  field.style.position = "relative";
+  // Says what there is instead of suggestions; it is there from the start, so that it is read out.
+  const note = document.createElement("div");
+  note.className = "options none";
+  note.role = "status";
+  field.append(list, note);
   const chosen = field.querySelector(".chosen");
   for (const [name, value] of Object.entries({
     role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false",
@@ -23,6 +38,7 @@ export function attach(input) {
 
   const close = () => {
     list.hidden = true;
+    note.textContent = "";
     marked = -1;
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
@@ -42,6 +58,7 @@ export function attach(input) {
     input.dispatchEvent(new Event("input", { bubbles: true }));
     input.dispatchEvent(new CustomEvent("chosen", { bubbles: true, detail: option.dataset }));
     clearTimeout(timer);
+    if (input.hasAttribute("data-submit")) input.form.requestSubmit();
   };
   const show = (options) => {
     list.replaceChildren(...options.map((option, i) => {
@@ -67,8 +84,11 @@ export function attach(input) {
     const turn = ++asked;
     const text = input.value.trim();
     if (!text) return close();
-    const answer = await fetch(`${input.dataset.lookup}?q=${encodeURIComponent(text)}`);
-    if (answer.ok && turn === asked && document.activeElement === input) show(await answer.json());
+    const [options, says] = await suggestions(input.dataset.lookup, text);
+    if (turn !== asked || document.activeElement !== input) return;
+    close();
+    if (options.length) show(options);
+    else note.textContent = says;
   };
 
   input.addEventListener("input", (event) => {
@@ -80,6 +100,7 @@ export function attach(input) {
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" && list.hidden) { ask(); event.preventDefault(); return; }
+    if (event.key === "Escape" && note.textContent) { close(); event.preventDefault(); return; }
     if (list.hidden) return;
     if (event.key === "ArrowDown") mark(marked + 1);
     else if (event.key === "ArrowUp") mark(marked - 1);
