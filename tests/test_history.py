@@ -11,7 +11,7 @@ from backoffice import history
 from backoffice.database import analyze, db
 from backoffice.models import HistoryEntry, Order, Product, Supplier, history_rows
 from tests import stored
-from tests.grid.sections import TABLES, TYPED
+from tests.grid.sections import MODELS, TABLES, TYPED
 from tests.pages import Page, add, post, save, visit
 
 
@@ -120,6 +120,19 @@ class TestEntry:
             history._name_referred(db.session(), entries)
 
         assert entries == [{"changes": {"supplier": ["1000000000", None]}}]
+
+
+class TestDeletedRecord:
+    @pytest.mark.parametrize("table", TABLES)
+    def test_never_passes_its_history_on_to_a_new_one(self, app, client, make, table):
+        make.suppliers()
+        add(client, table, TYPED[table])
+        gone = stored.newest(app, MODELS[table])
+        delete(client, table, gone.id)
+
+        add(client, table, TYPED[table])
+
+        assert stored.newest(app, MODELS[table]).id > gone.id
 
 
 class TestTransaction:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, relationship
 
 from backoffice.database import Base
 from backoffice.models.columns import Code, Name, ShortText
-from backoffice.models.record import Record, filled
+from backoffice.models.record import NO_ID_TWICE, Record, filled
 
 if TYPE_CHECKING:
     from backoffice.models.order import Order
@@ -27,6 +27,7 @@ class Customer(Record, Base):
         Index(None, "name", "id", info={"online": True}),
         # The same grid narrowed to one country.
         Index(None, "country", "name", "id", info={"online": True}),
+        NO_ID_TWICE,
     )
 
     code: Mapped[Code]

@@ -23,7 +23,7 @@ from backoffice.models.columns import (
 )
 from backoffice.models.customer import Customer
 from backoffice.models.product import LARGE, MOST_MONEY, Product
-from backoffice.models.record import Record, filled, rule
+from backoffice.models.record import NO_ID_TWICE, Record, filled, rule
 
 
 class OrderStatus(StrEnum):
@@ -93,6 +93,7 @@ class Order(Record, Base):
         Index(None, "status", "placed_at", "id", info=LARGE),
         # One customer's orders, and the check before a customer is deleted.
         Index(None, "customer_id", "placed_at", "id", info=LARGE),
+        NO_ID_TWICE,
     )
 
     number: Mapped[Code]

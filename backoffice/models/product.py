@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from backoffice.database import Base
 from backoffice.models.category import Category
 from backoffice.models.columns import Code, Exact, LongText, Money, Name
-from backoffice.models.record import Record, filled, rule
+from backoffice.models.record import NO_ID_TWICE, Record, filled, rule
 from backoffice.models.supplier import Supplier
 
 MOST_MONEY = Decimal(100_000_000)
@@ -62,6 +62,7 @@ class Product(Record, Base):
             sqlite_where=TO_REORDER,
             info=LARGE,
         ),
+        NO_ID_TWICE,
     )
 
     supplier_id: Mapped[int] = mapped_column(ForeignKey("suppliers.id"))

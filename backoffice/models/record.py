@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from backoffice.models.columns import Key, UtcDateTime, utc_now
 
+NO_ID_TWICE = {"sqlite_autoincrement": True}
+"""Last in a table's arguments: SQLite would give a deleted row's id, and history, to the next."""
+
 
 class Record:
     """Key, moments and version of a row.

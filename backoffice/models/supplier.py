@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from backoffice.database import Base
 from backoffice.models.columns import Code, Name, ShortText
-from backoffice.models.record import Record, filled
+from backoffice.models.record import NO_ID_TWICE, Record, filled
 
 if TYPE_CHECKING:
     from backoffice.models.product import Product
@@ -25,6 +25,7 @@ class Supplier(Record, Base):
         filled("name"),
         # Serves catalog.queries.supplier_grid sorted by name, and its typeahead.
         Index(None, "name", "id"),
+        NO_ID_TWICE,
     )
 
     code: Mapped[Code]

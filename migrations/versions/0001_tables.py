@@ -23,6 +23,7 @@ def upgrade() -> None:
         *record("categories"),
         filled("categories", "name"),
         sa.UniqueConstraint("name", name="uq_categories_name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "customers",
@@ -34,6 +35,7 @@ def upgrade() -> None:
         filled("customers", "code"),
         filled("customers", "name"),
         sa.UniqueConstraint("code", name="uq_customers_code"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "history",
@@ -67,6 +69,7 @@ def upgrade() -> None:
         filled("suppliers", "code"),
         filled("suppliers", "name"),
         sa.UniqueConstraint("code", name="uq_suppliers_code"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_suppliers_name_id", "suppliers", ["name", "id"])
     op.create_table(
@@ -97,6 +100,7 @@ def upgrade() -> None:
         check("orders", "shipped_after_placed", "shipped_at >= placed_at"),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name="fk_orders_customer_id"),
         sa.UniqueConstraint("number", name="uq_orders_number"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "products",
@@ -118,6 +122,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["supplier_id"], ["suppliers.id"], name="fk_products_supplier_id"),
         sa.ForeignKeyConstraint(["category_id"], ["categories.id"], name="fk_products_category_id"),
         sa.UniqueConstraint("sku", name="uq_products_sku"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "order_lines",
