@@ -12,7 +12,7 @@ from backoffice.database import analyze, db
 from backoffice.models import HistoryEntry, Order, Product, Supplier, history_rows
 from tests import stored
 from tests.grid.sections import MODELS, TABLES, TYPED
-from tests.pages import Page, add, post, save, visit
+from tests.pages import Page, add, delete, post, save, visit
 
 
 class TestEntry:

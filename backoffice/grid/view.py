@@ -17,9 +17,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 from backoffice.access import Action, may
 from backoffice.database import Rows, db
 from backoffice.grid import count, keyset, render, search
+from backoffice.grid.edit import EditPages
 from backoffice.grid.filters import Filter
 from backoffice.grid.keyset import Page, Sort
-from backoffice.grid.record import RecordPages
 from backoffice.grid.reference import Reference
 from backoffice.grid.state import END, PAGE_SIZES, ListState, read_state
 from backoffice.models.columns import exact_to_text
@@ -79,7 +79,7 @@ class Listing:
         return self.state.url(**cursor, row=row if row > 0 else None)
 
 
-class GridView(RecordPages, ModelView):
+class GridView(EditPages, ModelView):
     """A list and its records.
 
     A subclass declares ``model``, ``statement`` (what the list selects: labelled columns and

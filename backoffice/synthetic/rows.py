@@ -197,9 +197,9 @@ def _price_in_cents(draw: Draw) -> Number:
 
 
 def _placed(chunk: Chunk, draw: Draw) -> Number:
-    """Twice the average rate at the end, and nearly none at the beginning."""
+    """At twice the average rate in the end, at two thirds of it in the beginning."""
     part = chunk.passed(draw.number, 1_000_000)
-    bent = part * (2_000_000 - part) // 1_000_000
+    bent = part * (3_000_000 - part) // 2_000_000
     return whole(chunk.end - SPAN) + SPAN * bent // 1_000_000 - draw.below(3600, "minute") - 1
 
 
