@@ -26,8 +26,8 @@ def pages(make) -> tuple[str, ...]:
     """The addresses of all kinds of pages, filled with rows that reach the edges."""
     long = "Wide-" * 30
     suppliers = make.suppliers(3, country="Norway", email="a@example.com")
-    make.categories(2, description=long)
-    products = make.products(60, reorder_level=20, category_id=1, description=long)
+    category_id, _ = make.categories(2, description=long)
+    products = make.products(60, reorder_level=20, category_id=category_id, description=long)
     dear = Decimal("99999999.9999")
     make.products(1, name=long + "name", sku="LONG-" * 12, price=dear, stock=2_000_000_000)
     customers = make.customers(3)

@@ -15,9 +15,10 @@ def states():
         return {index.name: index.state for index in compare(connection)}
 
 
-def run(statement):
+def run(*statements):
     with db.engine.begin() as connection:
-        connection.execute(text(statement))
+        for statement in statements:
+            connection.execute(text(statement))
 
 
 @pytest.fixture
@@ -70,8 +71,7 @@ class TestBuild:
         assert states()["by_hand"] is State.UNDECLARED
 
     def test_refuses_to_replace_one_that_differs(self, context):
-        run(f"DROP INDEX {NAME}")
-        run(f"CREATE INDEX {NAME} ON products (name)")
+        run(f"DROP INDEX {NAME}", f"CREATE INDEX {NAME} ON products (name)")
 
         with pytest.raises(BuildRefusedError, match=NAME):
             list(build())
