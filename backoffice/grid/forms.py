@@ -33,12 +33,12 @@ class RecordForm(Form):
         return {field.name: (field.label.text, field) for field in self.shown}
 
     def drop(self, part: Field) -> None:
-        """Take a part out that is no longer there; only forms with rows of parts can."""
-        raise NotImplementedError
+        """Take a part out that is no longer there."""
+        raise TypeError(f"{type(self).__name__} has no rows to drop {part.name} from")
 
     def adopt(self) -> Field:
-        """An empty new part, see ``drop``."""
-        raise NotImplementedError
+        """An empty new part, for one that somebody else added."""
+        raise TypeError(f"{type(self).__name__} has no rows to add to")
 
     def remember(self, source: RecordForm) -> None:
         """Carry along what ``source`` says."""
