@@ -14,6 +14,17 @@ from tests import stored
 from tests.grid.sections import MODELS, TABLES, TYPED
 from tests.pages import Page, add, delete, post, save, visit
 
+LINES_CHANGED = {
+    "lines-0-quantity": "20",
+    "lines-1-remove": "y",
+    "lines-3-id": "",
+    "lines-3-product": "SKU0002",
+    "lines-3-quantity": "4",
+    "lines-3-unit_price": "1.5",
+    "lines-3-discount": "0.1",
+}
+"""Of an order with three lines: one changed, one removed, one added."""
+
 
 class TestEntry:
     @pytest.mark.parametrize("table", TABLES)
@@ -60,13 +71,7 @@ class TestEntry:
         order = make.orders(lines=3)[0]
         typed = {
             "note": "Mind the dog",
-            "lines-0-quantity": "20",
-            "lines-1-remove": "y",
-            "lines-3-id": "",
-            "lines-3-product": "SKU0002",
-            "lines-3-quantity": "4",
-            "lines-3-unit_price": "1.5",
-            "lines-3-discount": "0.1",
+            **LINES_CHANGED,
         }
 
         save(client, "orders", order, typed)
@@ -196,13 +201,7 @@ class TestDetails:
         make.products(2)
         order = make.orders(lines=3)[0]
         typed = {
-            "lines-0-quantity": "20",
-            "lines-1-remove": "y",
-            "lines-3-id": "",
-            "lines-3-product": "SKU0002",
-            "lines-3-quantity": "4",
-            "lines-3-unit_price": "1.5",
-            "lines-3-discount": "0.1",
+            **LINES_CHANGED,
             "shipped_at": "2026-02-01 10:00",
         }
         save(client, "orders", order, typed)

@@ -19,10 +19,10 @@ from backoffice import history
 from backoffice.access import Action, Guarded, may
 from backoffice.database import db
 from backoffice.grid import render
+from backoffice.grid.keyset import MOST_INTEGER
 from backoffice.grid.related import Related, Use, uses_of
 from backoffice.shell import show_full_moment, show_value
 
-MOST_KEY = 2**63 - 1
 HISTORY_SHOWN = 20
 
 
@@ -55,7 +55,7 @@ class RecordPages(Guarded):
         text = str(id)
         if not (text.isascii() and text.isdecimal() and len(text) < 20):
             return None
-        if not 0 < int(text) <= MOST_KEY:
+        if not 0 < int(text) <= MOST_INTEGER:
             return None
         return db.session.scalar(self.record_statement(int(text)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from flask import url_for
@@ -41,10 +42,15 @@ class Related:
 
     def table(self, rows: list[Any]) -> Markup:
         """The rows in the look of a list."""
-        columns = render.columns_of(
+        address = url_for(f"{self.endpoint}.details_view", id="")
+        return render.table(self._shown, rows, address)
+
+    @cached_property
+    def _shown(self) -> tuple[render.Column, ...]:
+        """The columns as they are shown: known once and for all, not anew for each page."""
+        return render.columns_of(
             self.statement(0), self.columns, self.labels, self.columns[:3], self.title_column
         )
-        return render.table(columns, rows, url_for(f"{self.endpoint}.details_view", id=""))
 
     def all_url(self, key: str) -> str:
         """The list of all of them."""

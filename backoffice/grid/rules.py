@@ -17,7 +17,7 @@ SQLITE_CHECK = re.compile(r"CHECK constraint failed: (\w+)")
 
 @dataclass(frozen=True)
 class Broken:
-    """A broken rule in the words of its constraint; ``field`` is empty when none is to blame."""
+    """A broken rule in the words of its constraint, and the field that it belongs to."""
 
     table: str
     field: str

@@ -135,7 +135,7 @@ def _read_position(arguments: MultiDict[str, str], sort: Sort, complaints: list[
                     f"This page's address does not fit the list ({error}). "
                     "Here is the first page instead."
                 )
-    return Position()
+    return FIRST
 
 
 def _read_row(arguments: MultiDict[str, str]) -> int | None:

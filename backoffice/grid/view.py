@@ -21,7 +21,7 @@ from backoffice.grid.edit import EditPages
 from backoffice.grid.filters import Filter
 from backoffice.grid.keyset import Page, Sort
 from backoffice.grid.reference import Reference
-from backoffice.grid.state import END, PAGE_SIZES, ListState, read_state
+from backoffice.grid.state import END, FIRST, PAGE_SIZES, ListState, read_state
 from backoffice.models.columns import exact_to_text
 
 LONGEST_LEFT = 1_000
@@ -165,7 +165,7 @@ class GridView(EditPages, ModelView):
             state.position,
             state.page_size,
         )
-        if state.position == keyset.Position() and page.after is None:
+        if state.position == FIRST and page.after is None:
             return Listing(state, page, count.Count(len(page.rows), exact=True))
         matching = select(self.model.id).where(*conditions)
         return Listing(state, page, count.count_up_to(db.session(), matching))

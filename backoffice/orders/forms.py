@@ -112,8 +112,11 @@ class OrderForm(RecordForm):
 
     def process(self, formdata: Any = None, obj: Any = None, **data: Any) -> None:
         """Also offer one blank line, so that a line can be added without a script."""
-        # Far too many are refused before each becomes a form of its own; see `validate`.
-        if formdata and sum(bool(LINE_ID.fullmatch(name)) for name in formdata) > 2 * most_of(obj):
+        # An import may have given the order more than a form would. Far too many are refused
+        # before each becomes a form of its own; see `validate`.
+        self.most_lines = max(MOST_LINES, len(obj.lines) if obj else 0)
+        posted = sum(bool(LINE_ID.fullmatch(name)) for name in formdata or ())
+        if posted > 2 * self.most_lines:
             abort(413, f"An order takes {MOST_LINES:,} lines.")
         super().process(formdata, obj, **data)
         if not formdata and not self.lines.entries:
@@ -139,10 +142,9 @@ class OrderForm(RecordForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """Not more lines than an order takes here, or than an import has given it already."""
         valid = bool(super().validate(extra_validators))
-        most = max(MOST_LINES, len(self.lines.object_data or ()))
-        if len(self.lines) > most:
+        if len(self.lines) > self.most_lines:
             self.form_errors.append(
-                f"An order takes {most:,} lines; these are {len(self.lines):,}."
+                f"An order takes {self.most_lines:,} lines; these are {len(self.lines):,}."
             )
             return False
         return valid
@@ -178,11 +180,6 @@ class OrderForm(RecordForm):
         if changed:
             # The lines belong to the order's version: two people in its lines are told as well.
             order.updated_at = datetime.now(UTC)
-
-
-def most_of(order: Order | None) -> int:
-    """How many lines an order may have: an import may have given it more than a form would."""
-    return max(MOST_LINES, len(order.lines) if order else 0)
 
 
 def _update(line: OrderLine, form: LineForm) -> bool:
