@@ -11,8 +11,9 @@ from flask import flash, jsonify, request
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from flask_login import current_user
-from sqlalchemy import UniqueConstraint, select
+from sqlalchemy import ColumnElement, UniqueConstraint, select
 from sqlalchemy.orm import InstrumentedAttribute
+from werkzeug.datastructures import MultiDict
 
 from backoffice.access import Action, may
 from backoffice.database import Rows, db
@@ -128,9 +129,7 @@ class GridView(EditPages, ModelView):
     @expose("/")
     def index_view(self) -> Any:
         """The list."""
-        state = read_state(
-            self.endpoint, request.args, self.sorts, self.default_sort, self.filters_by_name
-        )
+        state = self.state_of(request.args)
         for complaint in state.complaints:
             flash(complaint, "warning")
         listing = self.run(state)
@@ -152,12 +151,22 @@ class GridView(EditPages, ModelView):
         left = request.query_string.decode("ascii", "replace")[:LONGEST_LEFT] or None
         return str(self.get_url(".details_view", list=left, id=""))
 
-    def run(self, state: ListState) -> Listing:
-        """Rows and count: two statements, or one when all rows fit on the first page."""
-        conditions = [
+    def state_of(self, arguments: MultiDict[str, str]) -> ListState:
+        """The list that an address's arguments describe."""
+        return read_state(
+            self.endpoint, arguments, self.sorts, self.default_sort, self.filters_by_name
+        )
+
+    def narrowing(self, state: ListState) -> list[ColumnElement[bool]]:
+        """The conditions on ``model`` that search and filters stand for; none mean all rows."""
+        return [
             *state.conditions,
             *search.matches(self.searchable(), search.terms_of(state.search)),
         ]
+
+    def run(self, state: ListState) -> Listing:
+        """Rows and count: two statements, or one when all rows fit on the first page."""
+        conditions = self.narrowing(state)
         page = keyset.fetch(
             db.session(),
             type(self).statement().where(*conditions),
