@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, relationship
 from backoffice.database import Base
 from backoffice.models.columns import LongText, Name
 from backoffice.models.record import NO_ID_TWICE, Record, filled
+from backoffice.models.searched import search_index
 
 if TYPE_CHECKING:
     from backoffice.models.product import Product
@@ -23,6 +24,8 @@ class Category(Record, Base):
         # The unique index also serves catalog.queries.category_grid sorted by name.
         UniqueConstraint("name", info={"field": "name", "says": "Another category has this name."}),
         filled("name"),
+        # Serves the grid's search.
+        search_index("categories", "name", "description"),
         NO_ID_TWICE,
     )
 

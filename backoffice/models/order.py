@@ -22,8 +22,9 @@ from backoffice.models.columns import (
     UtcDateTime,
 )
 from backoffice.models.customer import Customer
-from backoffice.models.product import LARGE, MOST_MONEY, Product
-from backoffice.models.record import NO_ID_TWICE, Record, filled, rule
+from backoffice.models.product import MOST_MONEY, Product
+from backoffice.models.record import LARGE, NO_ID_TWICE, Record, filled, rule
+from backoffice.models.searched import search_index
 
 
 class OrderStatus(StrEnum):
@@ -93,6 +94,10 @@ class Order(Record, Base):
         Index(None, "status", "placed_at", "id", info=LARGE),
         # One customer's orders, and the check before a customer is deleted.
         Index(None, "customer_id", "placed_at", "id", info=LARGE),
+        # The same grid sorted by shipping, and narrowed to a span of it or to what still waits.
+        Index(None, "shipped_at", "id", info=LARGE),
+        # Serves the grid's search.
+        search_index("orders", "number", "ship_name"),
         NO_ID_TWICE,
     )
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement
+from sqlalchemy import CheckConstraint, ColumnElement, text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from backoffice.models.columns import Key, UtcDateTime, utc_now
+
+LARGE = {"online": True}
+"""Marks an index of a large table: `indexes build` makes it, migrations leave it alone."""
+
+INACTIVE = text("NOT active")
+"""The few rows that are out of use: an index of these alone is small, and seldom written."""
 
 NO_ID_TWICE = {"sqlite_autoincrement": True}
 """Last in a table's arguments: SQLite would give a deleted row's id, and history, to the next."""

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from backoffice.database import Base
 from backoffice.models.columns import Code, Name, ShortText
-from backoffice.models.record import NO_ID_TWICE, Record, filled
+from backoffice.models.record import INACTIVE, LARGE, NO_ID_TWICE, Record, filled
+from backoffice.models.searched import search_index
 
 if TYPE_CHECKING:
     from backoffice.models.product import Product
@@ -25,6 +26,17 @@ class Supplier(Record, Base):
         filled("name"),
         # Serves catalog.queries.supplier_grid sorted by name, and its typeahead.
         Index(None, "name", "id"),
+        # The same grid narrowed to those that we do not order from.
+        Index(
+            "ix_suppliers_inactive",
+            "name",
+            "id",
+            postgresql_where=INACTIVE,
+            sqlite_where=INACTIVE,
+            info=LARGE,
+        ),
+        # Serves the grid's search.
+        search_index("suppliers", "code", "name", "contact_name"),
         NO_ID_TWICE,
     )
 
