@@ -75,6 +75,7 @@ class Settings:
             "WTF_CSRF_TIME_LIMIT": None,
             "WTF_CSRF_SSL_STRICT": self.secure_cookies,
             "SLOW_STATEMENT_MS": self.slow_statement_ms,
+            "STATEMENT_TIMEOUT_MS": self.statement_timeout_ms,
         }
 
     def _engine_options(self) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from math import inf
+from sqlite3 import SQLITE_BUSY, SQLITE_INTERRUPT, SQLITE_LOCKED
+from time import monotonic
 from typing import Any, TypeAlias
 
-from flask import Flask, has_request_context, request
+from flask import Flask, current_app, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, Select, event, text
 from sqlalchemy.exc import OperationalError
@@ -45,6 +48,9 @@ SQLITE_PRAGMAS = {
     "temp_store": "1",  # file: an import stages more there than memory should hold
 }
 
+
+STEPS_BETWEEN_LOOKS = 100_000
+"""How many of its steps SQLite takes, in about a millisecond, before it looks at the clock."""
 
 Rows: TypeAlias = Select[*tuple[Any, ...]]
 """A statement that selects labelled columns; it says what to read and is run by its caller."""
@@ -89,6 +95,20 @@ def allow_long_work(connection: Connection) -> None:
         connection.execute(text("SET LOCAL plan_cache_mode = auto"))
 
 
+@contextmanager
+def reading(seconds: float) -> Iterator[Connection]:
+    """A connection of its own for something long to read, which is stopped after ``seconds``.
+
+    :raises OperationalError: it was; ``is_busy`` tells.
+    """
+    with begins_reading(db.engine).connect() as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL statement_timeout = {int(1000 * seconds)}"))
+        else:
+            connection.info["deadline"] = monotonic() + seconds
+        yield connection
+
+
 def is_busy(error: Exception) -> bool:
     """Whether trying again may help: a limit, a lock or a lost connection, and no fault of ours."""
     if isinstance(error, PoolTimeout):
@@ -98,7 +118,7 @@ def is_busy(error: Exception) -> bool:
     code: int | None = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
         # The lowest byte is the kind, those above it say more about it.
-        return code & 0xFF in {SQLITE_BUSY, SQLITE_LOCKED}
+        return code & 0xFF in {SQLITE_BUSY, SQLITE_LOCKED, SQLITE_INTERRUPT}
     # Only a server that answers gives a state: without one, there is no connection.
     state = getattr(error.orig, "sqlstate", None)
     return error.connection_invalidated or state is None or state in BUSY_STATES
@@ -112,13 +132,22 @@ def analyze(connection: Connection, tables: Iterable[str]) -> None:
         connection.execute(text(f"ANALYZE {table}"))
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
+def _set_up_sqlite(connection: Any, record: Any) -> None:
     # The driver's own BEGIN is deferred and comes late; SQLAlchemy's "begin" event sends ours.
     connection.isolation_level = None
     cursor = connection.cursor()
     for name, value in SQLITE_PRAGMAS.items():
         cursor.execute(f"PRAGMA {name} = {value}")
     cursor.close()
+    connection.create_function("folded_contains", 2, folded_contains, deterministic=True)
+    connection.set_progress_handler(
+        lambda: monotonic() > record.info.get("deadline", inf), STEPS_BETWEEN_LOOKS
+    )
+
+
+def folded_contains(text_: str | None, term: str) -> bool:
+    """Whether ``term``, in small letters, is in ``text_`` in any; LIKE folds ASCII only."""
+    return text_ is not None and term in text_.lower()
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -127,7 +156,12 @@ def _begin_sqlite(connection: Connection) -> None:
     A deferred transaction that reads first and writes later fails at once with
     SQLITE_BUSY_SNAPSHOT, whatever the timeout, when somebody wrote in between.
     """
-    reads = connection.get_execution_options().get("begins_reading", False) or (
-        has_request_context() and request.method in SAFE_METHODS
-    )
+    in_page = has_request_context() and request.method in SAFE_METHODS
+    told = connection.get_execution_options().get("begins_reading", False)
+    connection.info.pop("deadline", None)
+    if in_page and not told:
+        # SQLite has no timeout of its own for a statement.
+        patience = current_app.config["STATEMENT_TIMEOUT_MS"] / 1000
+        connection.info["deadline"] = monotonic() + patience
+    reads = told or in_page
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, func, select, type_coerce
 from sqlalchemy.orm import joinedload
 
 from backoffice.database import Rows
 from backoffice.models import Category, Product, Supplier
+from backoffice.models.amounts import UpTo
+from backoffice.models.columns import is_set
+
+MOST_COUNTED = 1_000
+"""A list counts the products of a supplier or category as far as that: "1,000+"."""
 
 
 def supplier_grid() -> Rows:
@@ -18,21 +23,36 @@ def supplier_grid() -> Rows:
         Supplier.contact_name,
         Supplier.city,
         Supplier.country,
+        _products_of(Supplier).label("products"),
         Supplier.active,
         Supplier.updated_at,
     )
 
 
+def _products_of(owner: type[Supplier] | type[Category]) -> ColumnElement[int]:
+    """How many products refer to a row of ``owner``, counted no further than the list says."""
+    column = Product.supplier_id if owner is Supplier else Product.category_id
+    some = select(Product.id).where(column == owner.id).correlate(owner).limit(MOST_COUNTED + 1)
+    counted = select(func.count()).select_from(some.subquery()).scalar_subquery()
+    return type_coerce(counted, UpTo(MOST_COUNTED))
+
+
 def category_grid() -> Rows:
     """One row a category, unordered."""
-    return select(Category.id, Category.name, Category.description, Category.updated_at)
+    return select(
+        Category.id,
+        Category.name,
+        Category.description,
+        _products_of(Category).label("products"),
+        Category.updated_at,
+    )
 
 
 def product_grid() -> Rows:
     """One row a product with its supplier's and category's names, unordered.
 
-    Every product has a supplier, and yet the join is an outer one: after an ANALYZE of few
-    suppliers SQLite would begin with these and sort all products for each page.
+    Every product has a supplier, and yet the join is an outer one: the page's rows come first,
+    and a join that no column needs is then left out by the database.
     """
     return (
         select(
@@ -49,6 +69,18 @@ def product_grid() -> Rows:
         .outerjoin(Product.supplier)
         .outerjoin(Product.category)
     )
+
+
+def product_totals(model: type[Product], *conditions: ColumnElement[bool]) -> Rows:
+    """How many products there are, and their stock together."""
+    return select(
+        func.count().label("_count"), func.coalesce(func.sum(model.stock), 0).label("stock")
+    ).where(*conditions)
+
+
+def to_reorder() -> ColumnElement[bool]:
+    """Products on sale that are short, in the words of ix_products_to_reorder."""
+    return and_(is_set(Product.active), Product.stock <= Product.reorder_level)
 
 
 def product_with_references(product_id: int) -> Select[Product]:

@@ -8,7 +8,7 @@ from sqlalchemy import Select
 
 from backoffice.catalog import queries
 from backoffice.catalog.forms import CategoryForm, ProductForm, SupplierForm
-from backoffice.grid.filters import Referred, Text, yes_no
+from backoffice.grid.filters import flag, referred, span, text, yes_no
 from backoffice.grid.related import Related
 from backoffice.grid.view import GridView
 from backoffice.models import Category, Product, Supplier
@@ -29,13 +29,25 @@ class SupplierView(GridView):
     statement = staticmethod(queries.supplier_grid)
     form = SupplierForm
 
-    column_list = ("code", "name", "contact_name", "city", "country", "active", "updated_at")
+    column_list = (
+        "code",
+        "name",
+        "contact_name",
+        "city",
+        "country",
+        "products",
+        "active",
+        "updated_at",
+    )
     column_labels = LABELS
     column_searchable_list = ("code", "name", "contact_name")
     column_sortable_list = ("code", "name")
     column_default_sort = ("name", False)
     phone_columns = ("code", "name", "country")
-    filters = (yes_no("active", "Active", Supplier.active),)
+    filters = (
+        text("name", "Name", Supplier.name),
+        yes_no("active", "Active", Supplier.active, few_without="ix_suppliers_inactive"),
+    )
     column_details_list = (
         "code",
         "name",
@@ -73,12 +85,12 @@ class CategoryView(GridView):
     statement = staticmethod(queries.category_grid)
     form = CategoryForm
 
-    column_list = ("name", "description", "updated_at")
+    column_list = ("name", "description", "products", "updated_at")
     column_labels = LABELS
     column_searchable_list = ("name", "description")
     column_sortable_list = ("name",)
     column_default_sort = ("name", False)
-    filters = (Text("name", "Name is", Category.name),)
+    filters = (text("name", "Name", Category.name),)
     column_details_list = ("name", "description", "updated_at")
     related = (
         Related(
@@ -102,6 +114,7 @@ class ProductView(GridView):
     title_column = "name"
     reference = PRODUCT
     statement = staticmethod(queries.product_grid)
+    totals = staticmethod(queries.product_totals)
     form = ProductForm
 
     column_list = ("sku", "name", "supplier", "price", "stock", "category", "active", "updated_at")
@@ -111,9 +124,15 @@ class ProductView(GridView):
     column_default_sort = ("updated_at", True)
     phone_columns = ("sku", "name", "price")
     filters = (
-        Referred("supplier", "Supplier", Product.supplier_id, SUPPLIER),
-        Referred("category", "Category", Product.category_id, CATEGORY),
-        yes_no("active", "Active", Product.active),
+        referred("supplier", "Supplier", Product.supplier_id, SUPPLIER),
+        referred("category", "Category", Product.category_id, CATEGORY).or_empty("none"),
+        text("name", "Name", Product.name),
+        span("price", "Price", Product.price),
+        span("updated_at", "Last change", Product.updated_at),
+        yes_no("active", "Active", Product.active, few_without="ix_products_inactive"),
+        flag(
+            "reorder", "To reorder", Product.stock, queries.to_reorder(), "ix_products_to_reorder"
+        ),
     )
     column_details_list = (
         "sku",

@@ -6,17 +6,14 @@ day of a moment) stands once, in ``FRAGMENTS``.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Date,
-    Dialect,
     Integer,
     String,
     TextualSelect,
-    TypeDecorator,
     bindparam,
     text,
 )
@@ -24,6 +21,7 @@ from sqlalchemy.types import TypeEngine
 
 from backoffice.dashboard.period import Span
 from backoffice.models import REVENUE_STATUSES
+from backoffice.models.amounts import ExactSum
 from backoffice.models.columns import UtcDateTime
 
 MOST_COUNTED = 10_000
@@ -57,16 +55,6 @@ read as ``ExactSum``.
 _STATUSES = ", ".join(f"'{status}'" for status in REVENUE_STATUSES)
 SOLD = f"o.status IN ({_STATUSES}) AND o.placed_at >= :start AND o.placed_at < :end"
 """The condition that an order counts as revenue of the span."""
-
-
-class ExactSum(TypeDecorator[Decimal]):
-    """What ``revenue`` selects: NUMERIC on PostgreSQL, its digits as text on SQLite."""
-
-    impl = String
-    cache_ok = True
-
-    def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value)
 
 
 def newest_change() -> TextualSelect:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import InstrumentedAttribute
@@ -23,12 +22,11 @@ from wtforms.validators import (
 )
 from wtforms.widgets import TextInput
 
+from backoffice.grid import typed
 from backoffice.grid.reference import Reference
 from backoffice.models.columns import Exact, exact_to_text
 
-MOST_INTEGER = 2**31 - 1
 LONGEST_TEXT = 20_000
-MOMENT_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 
 
 class Required(InputRequired):
@@ -71,7 +69,7 @@ class WholeField(StringField):
     """An integer that the column can hold."""
 
     def __init__(
-        self, label: str, *, least: int = 0, most: int = MOST_INTEGER, **options: Any
+        self, label: str, *, least: int = 0, most: int = typed.MOST_INTEGER, **options: Any
     ) -> None:
         render = {"inputmode": "numeric", "class": "num", **options.pop("render_kw", {})}
         super().__init__(label, [Required()], render_kw=render, **options)
@@ -85,12 +83,7 @@ class WholeField(StringField):
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = None
         if valuelist and valuelist[0].strip():
-            text = valuelist[0].strip()
-            if len(text) > 20 or not text.removeprefix("-").isdecimal():
-                raise ValueError(f"{text[:40]!r} is not a whole number.")
-            if not self.least <= int(text) <= self.most:
-                raise ValueError(f"Must be from {self.least:,} to {self.most:,}.")
-            self.data = int(text)
+            self.data = typed.whole(valuelist[0].strip(), self.least, self.most)
 
 
 class ExactField(StringField):
@@ -116,22 +109,7 @@ class ExactField(StringField):
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = None
         if valuelist and valuelist[0].strip():
-            self.data = self._parse(valuelist[0].strip())
-
-    def _parse(self, text: str) -> Decimal:
-        if "," in text:
-            raise ValueError("Write decimals with a point and thousands without a comma: 1234.50.")
-        try:
-            number = Decimal(text) if set(text) <= set("0123456789.-") else None
-        except InvalidOperation:
-            number = None
-        if number is None:
-            raise ValueError(f"{text[:40]!r} is not an amount: write digits, such as 1234.50.")
-        if abs(number) >= self.limit:
-            raise ValueError(self.too_large)
-        if number != round(number, 4):
-            raise ValueError("At most four decimals are kept.")
-        return number
+            self.data = typed.amount(valuelist[0].strip(), self.limit, self.too_large)
 
 
 class MomentField(StringField):
@@ -153,15 +131,8 @@ class MomentField(StringField):
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = None
         text = valuelist[0].strip() if valuelist else ""
-        if not text:
-            return
-        for pattern in MOMENT_FORMATS:
-            try:
-                self.data = datetime.strptime(text, pattern).replace(tzinfo=UTC)
-            except ValueError:
-                continue
-            return
-        raise ValueError(f"{text[:40]!r} is not a date and time such as 2026-01-31 08:00.")
+        if text:
+            self.data = typed.moment(text)
 
     def populate_obj(self, obj: Any, name: str) -> None:
         """Leave a moment alone that was not edited: the text does not show its fraction."""

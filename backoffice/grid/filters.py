@@ -1,85 +1,198 @@
-"""The kinds of filter on offer; each narrows a list by one argument of the address."""
+"""The filters on offer: what a list may be narrowed by, how it reads in an address, what serves it.
+
+A filter is over one column and has a test for each way of asking that its type deserves: is,
+contains, from, before, empty. Tests go together by AND; several values of one are an OR.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, false
+from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from backoffice.grid.reference import Reference
+from backoffice.grid.reference import LAST_CHARACTER, Reference
+from backoffice.grid.search import Term, search_of
+from backoffice.grid.served import index_of, search_index_of
+from backoffice.grid.typed import value_of
+from backoffice.models.columns import Exact, UtcDateTime, is_set
+
+MOST_VALUES = 50
+"""Values of one test that an address may carry; more would be a file, not a filter."""
+
+Condition = Callable[[str, str], ColumnElement[bool]]
+"""One value as it was typed, and the dialect, give a condition; ValueError says what is wrong."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of a few known values.
+class Test:
+    """One way of asking.
 
-    :param choices: Value in the address -> (words, value of the column).
+    :param argument: What the address calls it.
+    :param says: What the form calls it, beside the filter's label; empty for a filter's only one.
+    :param index: The index that serves it; a test fails where there is none.
+    :param control: ``text``, ``number``, ``date``, ``check`` or ``select``; ``choices`` and
+        ``reference`` take several values.
+    """
+
+    argument: str
+    says: str
+    condition: Condition
+    index: str | None
+    control: str = "text"
+
+    def narrowed(self, values: Sequence[str], dialect: str) -> ColumnElement[bool]:
+        """Rows for which any of ``values`` holds."""
+        return or_(*(self.condition(value, dialect) for value in values))
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One column that a list is narrowed by.
+
+    :param choices: Value in the address -> words, where the values are known and few.
+    :param reference: Where the column refers to.
     """
 
     name: str
     label: str
     column: InstrumentedAttribute[Any]
-    choices: dict[str, tuple[str, Any]]
+    tests: tuple[Test, ...]
+    choices: dict[str, str] = field(default_factory=dict)
+    reference: Reference | None = None
 
-    def condition(self, text: str) -> ColumnElement[bool]:
-        """:raises ValueError: ``text`` is not one of the choices."""
-        if text not in self.choices:
-            known = ", ".join(self.choices)
-            raise ValueError(f"{self.label} cannot be {text[:40]!r}: use one of {known}")
-        matches: ColumnElement[bool] = self.column == self.choices[text][1]
-        return matches
+    def chip(self, test: Test, value: str) -> str:
+        """What a test with this value says."""
+        if test.control == "check":
+            return f"{self.label} {test.says}".strip()
+        return (
+            f"{self.label}{' ' if test.says else ''}{test.says}: {self.choices.get(value, value)}"
+        )
 
-    def words(self, text: str) -> str:
-        return self.choices[text][0]
+    def _with(self, *tests: Test) -> Filter:
+        return replace(self, tests=(*self.tests, *tests))
 
-
-def yes_no(name: str, label: str, column: InstrumentedAttribute[bool]) -> Choice:
-    """A filter over a boolean column."""
-    return Choice(name, label, column, {"yes": ("Yes", True), "no": ("No", False)})
+    def or_empty(self, says: str = "empty") -> Filter:
+        """With a test for rows that have no value; for a nullable column."""
+        test = Test(
+            f"{self.name}.empty", says, _yes(self.column.is_(None)), index_of(self.column), "check"
+        )
+        return self._with(test)
 
 
 def one_of(
     name: str, label: str, column: InstrumentedAttribute[Any], values: Iterable[Any]
-) -> Choice:
-    """A filter over an enumeration."""
-    return Choice(name, label, column, {v.value: (v.value.capitalize(), v) for v in values})
+) -> Filter:
+    """Any of a few known values."""
+    known = {value.value: value for value in values}
+
+    def condition(text: str, _dialect: str) -> ColumnElement[bool]:
+        matches: ColumnElement[bool] = column == _known(known, text, label)
+        return matches
+
+    tests = (Test(name, "", condition, index_of(column), "choices"),)
+    return Filter(name, label, column, tests, {text: text.capitalize() for text in known})
 
 
-@dataclass(frozen=True)
-class Text:
-    """Exactly the text that a column holds."""
+def yes_no(
+    name: str, label: str, column: InstrumentedAttribute[bool], *, few_without: str
+) -> Filter:
+    """A boolean that most rows have: any page of the list shows enough of these.
 
-    name: str
-    label: str
-    column: InstrumentedAttribute[str]
+    :param few_without: The partial index over the others.
+    """
+    known = {"yes": True, "no": False}
 
-    def condition(self, text: str) -> ColumnElement[bool]:
-        return self.column == text
+    def condition(text: str, _dialect: str) -> ColumnElement[bool]:
+        wanted = _known(known, text, label)
+        return is_set(column) if wanted else ~is_set(column)
 
-    def words(self, text: str) -> str:
-        return text
+    tests = (Test(name, "", condition, few_without, "select"),)
+    return Filter(name, label, column, tests, {"yes": "Yes", "no": "No"})
 
 
-@dataclass(frozen=True)
-class Referred:
-    """The row of another table, by its natural key; chosen by typeahead."""
+def flag(
+    name: str,
+    label: str,
+    column: InstrumentedAttribute[Any],
+    holds: ColumnElement[bool],
+    index: str,
+) -> Filter:
+    """A condition that a partial index holds the rows of."""
+    return Filter(name, label, column, (Test(name, "", _yes(holds), index, "check"),))
 
-    name: str
-    label: str
-    column: InstrumentedAttribute[Any]
-    reference: Reference
 
-    def condition(self, text: str) -> ColumnElement[bool]:
+def text(name: str, label: str, column: InstrumentedAttribute[str]) -> Filter:
+    """A text: is, begins with, and contains where it is one of the table's searched columns."""
+    searched = search_index_of(column.table, [column])
+
+    def is_(value: str, _dialect: str) -> ColumnElement[bool]:
+        return column == value if len(value) <= (column.type.length or len(value)) else false()
+
+    def begins(value: str, _dialect: str) -> ColumnElement[bool]:
+        return and_(column >= value, column < value + LAST_CHARACTER)
+
+    def contains(value: str, dialect: str) -> ColumnElement[bool]:
+        term = Term(value, column.key)
+        return and_(*search_of(column.parent.class_).conditions([term], dialect))
+
+    tests = [
+        Test(name, "is", is_, index_of(column)),
+        Test(f"{name}.begins", "begins with", begins, index_of(column)),
+    ]
+    if searched:
+        tests.append(Test(f"{name}.contains", "contains", contains, searched))
+    return Filter(name, label, column, tuple(tests))
+
+
+def span(name: str, label: str, column: InstrumentedAttribute[Any]) -> Filter:
+    """A number or a moment between two: numbers up to and with the end, moments before it."""
+    is_moment = isinstance(column.type, UtcDateTime)
+    control = "date" if is_moment else "number"
+    end, says_end = ("before", "before") if is_moment else ("to", "to")
+
+    def since(value: str, _dialect: str) -> ColumnElement[bool]:
+        matches: ColumnElement[bool] = column >= value_of(column.type, value)
+        return matches
+
+    def until(value: str, _dialect: str) -> ColumnElement[bool]:
+        last = value_of(column.type, value)
+        matches: ColumnElement[bool] = column < last if is_moment else column <= last
+        return matches
+
+    tests = (
+        Test(f"{name}.from", "from", since, index_of(column), control),
+        Test(f"{name}.{end}", says_end, until, index_of(column), control),
+    )
+    assert is_moment or isinstance(column.type, Exact)  # noqa: S101 - a mistake in a declaration
+    return Filter(name, label, column, tests)
+
+
+def referred(
+    name: str, label: str, column: InstrumentedAttribute[Any], reference: Reference
+) -> Filter:
+    """Rows that refer to any of some rows, by natural key; each is chosen by typeahead."""
+
+    def condition(value: str, _dialect: str) -> ColumnElement[bool]:
         """An unknown key matches nothing, and the list says so; it is no broken address."""
-        if len(text) > 200:
-            return false()
-        return self.column == self.reference.id_of(text)
+        return column == reference.id_of(value) if len(value) <= 200 else false()
 
-    def words(self, text: str) -> str:
-        return text
+    test = Test(name, "", condition, index_of(column), "reference")
+    return Filter(name, label, column, (test,), reference=reference)
 
 
-Filter = Choice | Text | Referred
+def _known(known: dict[str, Any], text: str, label: str) -> Any:
+    if text not in known:
+        raise ValueError(f"{label} cannot be {text[:40]!r}: use one of {', '.join(known)}")
+    return known[text]
+
+
+def _yes(holds: ColumnElement[bool]) -> Condition:
+    def condition(value: str, _dialect: str) -> ColumnElement[bool]:
+        if value != "yes":
+            raise ValueError(f"{value[:40]!r} is not 'yes'")
+        return holds
+
+    return condition

@@ -1,33 +1,37 @@
-"""A page after a position: constant cost at any depth, and cursors that travel in the address."""
+"""A page after a position, at constant cost at any depth."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import literal, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    false,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
-from backoffice.database import Rows
-from backoffice.models.columns import Exact, UtcDateTime
-
-MOST_INTEGER = 2**63 - 1
-LONGEST_CURSOR = 2_000
-
-
-class CursorError(ValueError):
-    """The cursor in the address is damaged or belongs to another sort."""
+PART = "_part"
+"""Column of a page: 0 for rows that have a value to sort by, 1 for the empty ones behind them."""
 
 
 @dataclass(frozen=True)
 class Sort:
-    """A total order that one index serves: ``columns`` together unique, none of them nullable.
+    """A total order that one index serves: ``columns`` together are unique.
+
+    The first may be nullable: rows without a value stand last in either direction, as people
+    expect, whatever the database would do. The rest are not.
 
     :param name: What the address calls it.
     """
@@ -37,134 +41,153 @@ class Sort:
     descending: bool = False
 
     def __post_init__(self) -> None:
-        nullable = [column.key for column in self.columns if column.expression.nullable]
-        if nullable:
-            raise TypeError(f"cannot page by {nullable}: NULL has no place in the order")
+        nullable = [column.key for column in self.columns[1:] if column.expression.nullable]
+        if nullable or (self.has_empty and len(self.columns) == 1):
+            raise TypeError(f"{self.name}: what breaks ties must be there and must not be empty")
+
+    @property
+    def has_empty(self) -> bool:
+        """Whether rows may have no value to sort by."""
+        return bool(self.columns[0].expression.nullable)
 
     def turned(self, descending: bool) -> Sort:
         """The same columns in the given direction."""
         return replace(self, descending=descending)
+
+    def keys(self) -> list[ColumnElement[Any]]:
+        """The columns under the names that a page has them by."""
+        return [column.label(f"_key_{i}") for i, column in enumerate(self.columns)]
+
+    def in_direction(self, columns: Collection[Any], *, backward: bool = False) -> list[Any]:
+        """``columns`` in the order of the list, or against it."""
+        descending = self.descending != backward
+        return [column.desc() if descending else column.asc() for column in columns]
 
 
 @dataclass(frozen=True)
 class Position:
     """Where a page lies: right after or right before a row, or at either end of the list.
 
-    ``values`` are the row's values of the sort's columns; None means the end itself.
+    ``values`` are the row's values of the sort's columns; None means the end itself. With
+    ``at`` the page begins with the first row that has the one value or a later one.
     """
 
     values: tuple[Any, ...] | None = None
     backward: bool = False
+    at: bool = False
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows in the order of the sort, and the cursors of the pages around them."""
+    """Some rows in the order of the sort, and the positions of the pages around them."""
 
     rows: Sequence[Any]
-    before: str | None
-    after: str | None
+    before: tuple[Any, ...] | None
+    after: tuple[Any, ...] | None
 
 
-def fetch(session: Session, statement: Rows, sort: Sort, position: Position, size: int) -> Page:
-    """Run ``statement`` for ``size`` rows after or before ``position``.
+def walk(
+    model: type[Any],
+    sort: Sort,
+    position: Position,
+    *,
+    conditions: Sequence[ColumnElement[bool]] = (),
+    limit: int | ColumnElement[int],
+    carried: Iterable[ColumnElement[Any]] = (),
+) -> Select[*tuple[Any, ...]]:
+    """Ids and keys of ``limit`` rows from ``position`` on, read along the sort's index.
 
-    The database reads ``size + 1`` rows at any depth, given an index on the sort's columns.
+    The database reads ``limit`` rows at any depth where ``conditions`` hold for all of them.
+    Rows with and without a value to sort by are two ranges of the index: two halves, each read
+    in order and no further than needed, because no one comparison can span them.
 
-    :source: PostgreSQL manual, "Row and Array Comparisons": rows compare left to right.
+    :param carried: More columns of ``model`` for the caller to look at.
     """
-    descending = sort.descending != position.backward
-    if position.values is not None:
-        row = tuple_(*sort.columns)
-        edge = tuple_(
-            *(
-                literal(value, column.type)
-                for value, column in zip(position.values, sort.columns, strict=True)
-            )
-        )
-        statement = statement.where(row < edge if descending else row > edge)
-    keys = [column.label(f"_key_{i}") for i, column in enumerate(sort.columns)]
-    ordered = statement.add_columns(*keys).order_by(
-        *(column.desc() if descending else column.asc() for column in sort.columns)
-    )
-    rows = session.execute(ordered.limit(size + 1)).all()
-    more = len(rows) > size
-    rows = rows[:size]
-    if position.backward:
-        rows = rows[::-1]
-        has_before, has_after = more, position.values is not None
+    halves = [
+        select(model.id, literal(part).label(PART), *sort.keys(), *carried)
+        .where(*conditions, *edge)
+        .order_by(*sort.in_direction(sort.columns[part:], backward=position.backward))
+        .limit(limit)
+        for part, edge in _ranges(sort, position, sort.columns)
+    ]
+    if len(halves) == 1:
+        return halves[0]
+    both = union_all(*(select(half.subquery()) for half in halves)).subquery()
+    return select(both).order_by(*page_order(sort, both, backward=position.backward)).limit(limit)
+
+
+def _ranges(
+    sort: Sort, position: Position, columns: Sequence[Any]
+) -> Iterator[tuple[int, list[ColumnElement[bool]]]]:
+    """The parts of the list that lie on the way from ``position``, with their conditions."""
+    at_part = None if position.values is None else int(position.values[0] is None)
+    for part in (1, 0) if position.backward else (0, 1):
+        if part and not sort.has_empty:
+            continue
+        beyond = at_part is not None and (at_part < part if position.backward else at_part > part)
+        if beyond:
+            continue
+        conditions: list[ColumnElement[bool]] = []
+        if sort.has_empty:
+            conditions.append(columns[0].is_(None) if part else columns[0].is_not(None))
+        if at_part == part:
+            conditions.append(_edge(sort, position, columns, part))
+        yield part, conditions
+
+
+def _edge(sort: Sort, position: Position, columns: Sequence[Any], part: int) -> ColumnElement[bool]:
+    """:source: PostgreSQL manual, "Row and Array Comparisons": rows compare left to right."""
+    assert position.values is not None  # noqa: S101 - only then is there an edge
+    columns = columns[part : len(position.values)]
+    values = [
+        literal(value, column.type)
+        for column, value in zip(columns, position.values[part:], strict=True)
+    ]
+    down = sort.descending != position.backward
+    beyond: ColumnElement[bool]
+    if position.at:
+        beyond = columns[0] <= values[0] if down else columns[0] >= values[0]
     else:
-        has_before, has_after = position.values is not None, more
+        row, edge = tuple_(*columns), tuple_(*values)
+        beyond = row < edge if down else row > edge
+    return beyond
+
+
+def from_position(sort: Sort, position: Position, columns: Sequence[Any]) -> ColumnElement[bool]:
+    """The same range as one condition, for rows that are few and need no index."""
+    return or_(false(), *(and_(true(), *edge) for _, edge in _ranges(sort, position, columns)))
+
+
+def part_of(sort: Sort) -> ColumnElement[int]:
+    """Which part of the list a row is in."""
+    if not sort.has_empty:
+        return literal(0).label(PART)
+    return case((sort.columns[0].is_(None), 1), else_=0).label(PART)
+
+
+def page_order(sort: Sort, page: Subquery, *, backward: bool = False) -> list[Any]:
+    """The order of the list over the rows of a page."""
+    keys = [page.c[f"_key_{i}"] for i in range(len(sort.columns))]
+    part = page.c[PART]
+    ordered = sort.in_direction(keys, backward=backward)
+    if not sort.has_empty:
+        return ordered
+    return [part.desc() if backward else part.asc(), *ordered]
+
+
+def cut(rows: Sequence[Any], sort: Sort, position: Position, size: int) -> Page:
+    """The page of ``rows``, which are in the list's order and one more than fit if there are more.
+
+    Their last columns are the keys.
+    """
+    more = len(rows) > size
+    if more:
+        rows = rows[1:] if position.backward else rows[:-1]
+    given = position.values is not None
+    has_before, has_after = (more, given) if position.backward else (given, more)
+    count = len(sort.columns)
     return Page(
         rows=rows,
-        before=_cursor_of(rows[0], sort) if rows and has_before else None,
-        after=_cursor_of(rows[-1], sort) if rows and has_after else None,
+        before=tuple(rows[0][-count:]) if rows and has_before else None,
+        after=tuple(rows[-1][-count:]) if rows and has_after else None,
     )
-
-
-def _cursor_of(row: Any, sort: Sort) -> str:
-    return encode(sort, tuple(row[-len(sort.columns) :]))
-
-
-def encode(sort: Sort, values: tuple[Any, ...]) -> str:
-    """The position of one row as text for an address; tied to the sort it was made for."""
-    content = [sort.name, int(sort.descending), *(_to_json(value) for value in values)]
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
-
-
-def decode(sort: Sort, cursor: str) -> tuple[Any, ...]:
-    """The values in ``cursor``, typed like the sort's columns.
-
-    :raises CursorError: it is damaged, or was made for another sort.
-    """
-    if len(cursor) > LONGEST_CURSOR:
-        raise CursorError("too long")
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        content = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error, RecursionError) as error:
-        raise CursorError("not readable") from error
-    if not isinstance(content, list) or content[:2] != [sort.name, int(sort.descending)]:
-        raise CursorError("made for another sort")
-    if len(content) != 2 + len(sort.columns):
-        raise CursorError("not readable")
-    return tuple(
-        _from_json(value, column) for value, column in zip(content[2:], sort.columns, strict=True)
-    )
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal | str) else value
-
-
-def _from_json(value: Any, column: InstrumentedAttribute[Any]) -> Any:
-    """``value`` in the type of ``column``, refused where the database would refuse it."""
-    try:
-        match column.type:
-            case Exact():
-                number = Decimal(_text(value))
-                if not number.is_finite() or abs(number) >= column.type.limit:
-                    raise CursorError("out of range")
-                return number.quantize(Decimal("0.0001"))
-            case UtcDateTime():
-                moment = datetime.fromisoformat(_text(value))
-                if moment.tzinfo is None:
-                    raise CursorError("no time zone")
-                return moment.astimezone(UTC)
-        if column.type.python_type is int:
-            if type(value) is not int or abs(value) > MOST_INTEGER:
-                raise CursorError("not a number in range")
-            return value
-        return _text(value)
-    except (ArithmeticError, ValueError) as error:  # also a number or moment out of all bounds
-        raise CursorError("not readable") from error
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise CursorError("not a text")
-    value.encode()  # a lone surrogate fits no database
-    return value

@@ -19,7 +19,7 @@ from backoffice import history
 from backoffice.access import Action, Guarded, may
 from backoffice.database import db
 from backoffice.grid import render
-from backoffice.grid.keyset import MOST_INTEGER
+from backoffice.grid.cursor import MOST_INTEGER
 from backoffice.grid.related import Related, Use, uses_of
 from backoffice.shell import show_full_moment, show_value
 

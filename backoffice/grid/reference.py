@@ -39,15 +39,15 @@ class Reference:
         Of rows that share a label a few are enough to see that it is not unique.
         """
         row = select(self.model.id, self.key, self.label)
-        ways = sorted({way for text in texts for way in _ways(text)})
-        by_key = row.where(self.key.in_(ways))
-        by_label = row.where(self.label.in_(ways)).limit(100 + 2 * len(texts))
+        meant = sorted({way for text in texts for way in ways(text)})
+        by_key = row.where(self.key.in_(meant))
+        by_label = row.where(self.label.in_(meant)).limit(100 + 2 * len(texts))
         return select(union(by_key, select(by_label.subquery())).subquery())
 
     def id_of(self, text: str) -> ColumnElement[int | None]:
         """The id of the row that ``text`` is the key of, or else the only label of; else NULL."""
         by_key = select(self.model.id).where(self.key == text).scalar_subquery()
-        others = or_(self.key.in_(_ways(text)), self.label.in_(_ways(text)))
+        others = or_(self.key.in_(ways(text)), self.label.in_(ways(text)))
         only = select(func.min(self.model.id)).where(others).having(func.count() == 1)
         return func.coalesce(by_key, only.scalar_subquery())
 
@@ -60,7 +60,7 @@ class Reference:
         ranges = [
             self._begins(column, start)
             for column in dict.fromkeys((self.key, self.label))
-            for start in _ways(text)
+            for start in ways(text)
         ]
         found = union(*(select(part.subquery()) for part in ranges)).subquery()
         is_code = func.lower(found.c.key).startswith(text.lower(), autoescape=True)
@@ -79,10 +79,10 @@ class Reference:
         )
 
 
-def _ways(text: str) -> list[str]:
+def ways(text: str) -> list[str]:
     """The usual ways of writing it: an index finds each, which it could not in any capitals."""
-    ways = (text, text.upper(), text.capitalize(), text.title(), text.lower())
-    return list(dict.fromkeys(ways))
+    several = (text, text.upper(), text.capitalize(), text.title(), text.lower())
+    return list(dict.fromkeys(several))
 
 
 def find(session: Session, reference: Reference, texts: Collection[str]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -11,8 +13,9 @@ from sqlalchemy import Boolean, Enum, Integer
 from sqlalchemy.types import TypeEngine
 
 from backoffice.database import Rows
+from backoffice.models.amounts import ExactSum, UpTo
 from backoffice.models.columns import Exact, UtcDateTime
-from backoffice.shell import DASH, show_moment, show_number, show_price
+from backoffice.shell import DASH, show_moment, show_money, show_number, show_price
 
 MOST_RANKS = 5
 """The last columns go first as room gets short, in so many steps."""
@@ -37,6 +40,10 @@ class Column:
     @property
     def is_number(self) -> bool:
         return "num" in self.css.split()
+
+    @property
+    def is_text(self) -> bool:
+        return self.show is _text
 
     @property
     def directions(self) -> tuple[str, str]:
@@ -83,13 +90,27 @@ def css_of(columns: tuple[Column, ...]) -> str:
     return f"table rows texts-{sum('clip' in column.css for column in columns)}"
 
 
-def body(columns: tuple[Column, ...], rows: Iterable[Any], address: str) -> Markup:
+def body(
+    columns: tuple[Column, ...],
+    rows: Iterable[Any],
+    address: str,
+    marks: re.Pattern[str] | None = None,
+) -> Markup:
     """The rows as HTML; the first column and the lead link to the record.
 
     :param address: What the record's address begins with; the id follows.
+    :param marks: What is marked in texts: what was searched for.
     """
     start = escape(address)
-    cells = [(c.name, f'<td class="{c.css}">', c.show, c.links) for c in columns]
+    cells = [
+        (
+            c.name,
+            f'<td class="{c.css}">',
+            _marked(marks) if marks and c.is_text else c.show,
+            c.links,
+        )
+        for c in columns
+    ]
     parts: list[str] = []
     for row in rows:
         values = row._mapping  # noqa: SLF001 - SQLAlchemy's documented name
@@ -123,21 +144,35 @@ def badge(value: Any) -> str:
 
 def _look(kind: TypeEngine[Any]) -> tuple[str, Callable[[Any], str]]:
     """CSS class and formatter for a type."""
-    if isinstance(kind, Exact):
-        return "num", _or_dash(show_price)
-    if isinstance(kind, UtcDateTime):
-        return "when", show_moment
-    if isinstance(kind, Boolean):
-        return "", _yes_no
-    if isinstance(kind, Enum):
-        return "", badge
-    if isinstance(kind, Integer):
-        return "num", _or_dash(show_number)
+    if isinstance(kind, UpTo):
+        return "num", partial(_up_to, kind.limit)
+    for type_, css, show in LOOKS:
+        if isinstance(kind, type_):
+            return css, show
     return "clip", _text
+
+
+def _marked(pattern: re.Pattern[str]) -> Callable[[str | None], str]:
+    """Shows a text with what ``pattern`` finds in it marked."""
+
+    def show(value: str | None) -> str:
+        if not value:
+            return DASH
+        parts, end = [], 0
+        for found in pattern.finditer(value):
+            parts += [escape(value[end : found.start()]), f"<mark>{escape(found[0])}</mark>"]
+            end = found.end()
+        return "".join([*parts, escape(value[end:])])
+
+    return show
 
 
 def _or_dash(show: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: DASH if value is None else show(value)
+
+
+def _up_to(limit: int, value: int) -> str:
+    return f"{limit:,}+" if value > limit else show_number(value)
 
 
 def _text(value: str | None) -> str:
@@ -146,3 +181,14 @@ def _text(value: str | None) -> str:
 
 def _yes_no(value: bool) -> str:
     return "Yes" if value else '<span class="badge warn">No</span>'
+
+
+LOOKS: tuple[tuple[type[TypeEngine[Any]], str, Callable[[Any], str]], ...] = (
+    (Exact, "num", _or_dash(show_price)),
+    (ExactSum, "num", _or_dash(show_money)),
+    (UtcDateTime, "when", show_moment),
+    (Boolean, "", _yes_no),
+    (Enum, "", badge),
+    (Integer, "num", _or_dash(show_number)),
+)
+"""Type -> CSS class and formatter; anything else is a text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,8 +10,11 @@ from flask import url_for
 from sqlalchemy import ColumnElement
 from werkzeug.datastructures import MultiDict
 
-from backoffice.grid.filters import Filter
-from backoffice.grid.keyset import CursorError, Position, Sort, decode
+from backoffice.grid.cursor import CursorError, decode
+from backoffice.grid.filters import MOST_VALUES, Test
+from backoffice.grid.keyset import Position, Sort
+from backoffice.grid.reference import LAST_CHARACTER
+from backoffice.grid.typed import value_of
 
 PAGE_SIZES = (25, 50, 100, 200)
 DEFAULT_PAGE_SIZE = 50
@@ -25,26 +29,30 @@ class ListState:
 
     ``complaints`` say what in the address was not understood and left out. ``row`` is the number
     of the page's first row, as the link to the page counted it: a hint that writes of others age.
+    ``filters`` maps a test's argument to its values.
     """
 
     endpoint: str
     sort: Sort
     default_sort: Sort
     search: str = ""
-    filters: dict[str, str] = field(default_factory=dict)
+    filters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     conditions: tuple[ColumnElement[bool], ...] = ()
     position: Position = FIRST
+    jump: str = ""
     row: int | None = None
     page_size: int = DEFAULT_PAGE_SIZE
+    totals: bool = False
     complaints: tuple[str, ...] = ()
 
-    def url(self, **cursor: str | int | None) -> str:
+    def url(self, **more: str | int | None) -> str:
         """The list's address, on the page that ``after`` or ``before`` names; else on the first."""
-        return url_for(f"{self.endpoint}.index_view", **{**self.arguments(), **cursor})
+        return url_for(f"{self.endpoint}.index_view", **{**self.arguments(), **more})
 
     def arguments(self) -> dict[str, Any]:
-        """What the address says beside the page."""
-        arguments: dict[str, Any] = {"search": self.search or None, **self.filters}
+        """What the address says beside the page; an argument with several values has a list."""
+        arguments: dict[str, Any] = {"search": self.search or None}
+        arguments |= {name: list(values) for name, values in self.filters.items()}
         if self.sort != self.default_sort:
             arguments["sort"] = self.sort.name
             arguments["desc"] = "1" if self.sort.descending else "0"
@@ -52,16 +60,28 @@ class ListState:
             arguments["page_size"] = self.page_size
         return arguments
 
+    def pairs(self, *without: str) -> Iterator[tuple[str, str]]:
+        """The same as a form's hidden fields carry it."""
+        for name, value in self.arguments().items():
+            if value is not None and name not in without:
+                for each in value if isinstance(value, list) else [value]:
+                    yield name, str(each)
+
     def sorted_by(self, sort: Sort) -> str:
         """The first page in another order."""
         return replace(self, sort=sort).url()
 
-    def without(self, name: str) -> str:
-        """The first page without one filter, or without the search."""
+    def without(self, name: str, value: str = "") -> str:
+        """The first page without one value of a filter, or without the search."""
         if name == "search":
             return replace(self, search="").url()
-        kept = {key: text for key, text in self.filters.items() if key != name}
-        return replace(self, filters=kept).url()
+        kept = {
+            argument: tuple(v for v in values if argument != name or v != value)
+            for argument, values in self.filters.items()
+        }
+        return replace(
+            self, filters={name: values for name, values in kept.items() if values}
+        ).url()
 
     def cleared(self) -> str:
         """The first page with neither search nor filters."""
@@ -72,43 +92,57 @@ class ListState:
         return bool(self.search or self.filters)
 
 
-def read_state(
+def read_state(  # noqa: PLR0917 - the view hands over what it was declared with
     endpoint: str,
     arguments: MultiDict[str, str],
-    sorts: dict[str, Sort],
+    sorts: Mapping[str, Sort],
     default_sort: Sort,
-    filters: dict[str, Filter],
+    tests: Mapping[str, Test],
+    dialect: str,
 ) -> ListState:
     """The state in ``arguments``; what makes no sense is left out and complained of."""
     complaints: list[str] = []
     sort = _read_sort(arguments, sorts, default_sort, complaints)
-    texts: dict[str, str] = {}
-    conditions: list[ColumnElement[bool]] = []
-    for name, kind in filters.items():
-        text = arguments.get(name, "").strip()
-        if not text:
-            continue
-        try:
-            conditions.append(kind.condition(text))
-            texts[name] = text
-        except ValueError as error:
-            complaints.append(f"{error}. The filter was left out.")
+    filters, conditions = _read_filters(arguments, tests, dialect, complaints)
+    position, jump = _read_position(arguments, sort, complaints)
     return ListState(
         endpoint=endpoint,
         sort=sort,
         default_sort=default_sort,
         search=arguments.get("search", "").strip()[:200],
-        filters=texts,
-        conditions=tuple(conditions),
-        position=_read_position(arguments, sort, complaints),
+        filters=filters,
+        conditions=conditions,
+        position=position,
+        jump=jump,
         row=_read_row(arguments),
         page_size=_read_page_size(arguments, complaints),
+        totals=arguments.get("totals") == "1",
         complaints=tuple(complaints),
     )
 
 
+def _read_filters(
+    arguments: MultiDict[str, str], tests: Mapping[str, Test], dialect: str, complaints: list[str]
+) -> tuple[dict[str, tuple[str, ...]], tuple[ColumnElement[bool], ...]]:
+    filters: dict[str, tuple[str, ...]] = {}
+    conditions = []
+    for name, test in tests.items():
+        typed = (text.strip() for text in arguments.getlist(name))
+        values = tuple(dict.fromkeys(text for text in typed if text))
+        if len(values) > MOST_VALUES:
+            complaints.append(f"A filter takes {MOST_VALUES} values; the others were left out.")
+            values = values[:MOST_VALUES]
+        try:
+            if values:
+                conditions.append(test.narrowed(values, dialect))
+                filters[name] = values
+        except ValueError as error:
+            complaints.append(f"{str(error).rstrip('.')}. The filter was left out.")
+    return filters, tuple(conditions)
+
+
 def _read_sort(
-    arguments: MultiDict[str, str], sorts: dict[str, Sort], default: Sort, complaints: list[str]
+    arguments: MultiDict[str, str], sorts: Mapping[str, Sort], default: Sort, complaints: list[str]
 ) -> Sort:
     """``sort=price&desc=1`` as in links, or ``sort=-price`` as a select sends it."""
     text = arguments.get("sort")
@@ -121,21 +155,34 @@ def _read_sort(
     return sorts[name].turned(text.startswith("-") or arguments.get("desc") == "1")
 
 
-def _read_position(arguments: MultiDict[str, str], sort: Sort, complaints: list[str]) -> Position:
+def _read_position(
+    arguments: MultiDict[str, str], sort: Sort, complaints: list[str]
+) -> tuple[Position, str]:
+    """Where the page lies, and what was typed to jump there."""
     for name in ("after", "before"):
         cursor = arguments.get(name)
         if cursor:
             backward = name == "before"
             if backward and cursor == END:
-                return Position(backward=True)
+                return Position(backward=True), ""
             try:
-                return Position(decode(sort, cursor), backward)
+                return Position(decode(sort, cursor), backward), ""
             except CursorError as error:
                 complaints.append(
                     f"This page's address does not fit the list ({error}). "
                     "Here is the first page instead."
                 )
-    return FIRST
+    jump = arguments.get("at", "").strip()[:200]
+    if not jump:
+        return FIRST, ""
+    try:
+        value = value_of(sort.columns[0].type, jump)
+    except ValueError as error:
+        complaints.append(f"{error} Here is the first page instead.")
+        return FIRST, ""
+    if isinstance(value, str) and sort.descending:
+        value += LAST_CHARACTER  # so that what begins with it comes first, and not last
+    return Position((value,), at=True), jump
 
 
 def _read_row(arguments: MultiDict[str, str]) -> int | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -11,81 +11,39 @@ from flask import flash, jsonify, request
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from flask_login import current_user
-from sqlalchemy import ColumnElement, UniqueConstraint, select
+from sqlalchemy import ColumnElement, UniqueConstraint
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
 from backoffice.access import Action, may
-from backoffice.database import Rows, db
-from backoffice.grid import count, keyset, render, search
+from backoffice.database import Rows, db, is_busy, reading
+from backoffice.grid import render
+from backoffice.grid.count import Count, count_only
 from backoffice.grid.edit import EditPages
 from backoffice.grid.filters import Filter
-from backoffice.grid.keyset import Page, Sort
+from backoffice.grid.keyset import Sort
+from backoffice.grid.listing import Listing
+from backoffice.grid.page import Wanted, fetch
 from backoffice.grid.reference import Reference
-from backoffice.grid.state import END, FIRST, PAGE_SIZES, ListState, read_state
+from backoffice.grid.search import Search, marks_of
+from backoffice.grid.state import PAGE_SIZES, ListState, read_state
 from backoffice.models.columns import exact_to_text
 
 LONGEST_LEFT = 1_000
 """Characters of a list's address that its records' addresses carry along."""
 
-
-@dataclass(frozen=True)
-class Listing:
-    """One page of a list, ready to be shown."""
-
-    state: ListState
-    page: Page
-    total: count.Count
-
-    @property
-    def row(self) -> int | None:
-        """The number of the page's first row, as far as anything tells it."""
-        if self.page.before is None:
-            return 1
-        if self.page.after is None:
-            return self.total.number - len(self.page.rows) + 1 if self.total.exact else None
-        row = self.state.row or 1
-        after = row + len(self.page.rows)
-        # Rows stand before this page and after it: a hint that says otherwise is wrong.
-        is_wrong = row == 1 or (self.total.exact and after > self.total.number)
-        return None if is_wrong else row
-
-    @property
-    def where(self) -> str:
-        """``51–100 of 2,003``; without the row's number only how many there are."""
-        size = len(self.page.rows)
-        if self.row is None:
-            return f"{'Last ' if self.page.after is None else ''}{size:,} of {self.total}"
-        return f"{self.row:,}–{self.row + size - 1:,} of {self.total}"
-
-    @property
-    def first(self) -> str | None:
-        return self.state.url() if self.page.before else None
-
-    @property
-    def previous(self) -> str | None:
-        row = self.row - self.state.page_size if self.row else 0
-        return self._url(row, before=self.page.before) if self.page.before else None
-
-    @property
-    def next(self) -> str | None:
-        row = self.row + len(self.page.rows) if self.row else 0
-        return self._url(row, after=self.page.after) if self.page.after else None
-
-    @property
-    def last(self) -> str | None:
-        return self.state.url(before=END) if self.page.after else None
-
-    def _url(self, row: int, **cursor: str) -> str:
-        return self.state.url(**cursor, row=row if row > 0 else None)
+TOTALS_SECONDS = 3.0
+"""How long counting and adding up everything that matches may take."""
 
 
 class GridView(EditPages, ModelView):
     """A list and its records.
 
     A subclass declares ``model``, ``statement`` (what the list selects: labelled columns and
-    ``id``), ``column_list``, ``column_searchable_list``, ``column_sortable_list`` (own columns,
-    not nullable, each the start of an index), ``column_default_sort`` and ``filters``. Of
+    ``id``), ``column_list``, ``column_searchable_list`` (the columns of the table's search
+    index), ``column_sortable_list`` (own columns, each the start of an index),
+    ``column_default_sort`` and ``filters``. Of
     Flask-Admin's own list nothing is left on: it counts the whole table, pages by offset and
     builds a form for every row.
     """
@@ -93,6 +51,8 @@ class GridView(EditPages, ModelView):
     list_template = "grid/list.html"
     statement: ClassVar[Callable[[], Rows]]
     filters: ClassVar[tuple[Filter, ...]] = ()
+    totals: ClassVar[Callable[..., Rows]] = staticmethod(count_only)
+    """Model and conditions -> one row: ``_count``, and sums labelled like columns of the list."""
     reference: ClassVar[Reference | None] = None
     phone_columns: ClassVar[tuple[str, ...]] = ()
     """The columns that a row keeps on a phone, by default the first three.
@@ -115,7 +75,16 @@ class GridView(EditPages, ModelView):
             self.phone_columns or self.column_list[:3],
             self.title_column,
         )
-        self.filters_by_name = {kind.name: kind for kind in self.filters}
+        self.tests = {test.argument: test for kind in self.filters for test in kind.tests}
+        self.search = Search(
+            self.model,
+            tuple(getattr(self.model, name) for name in self.column_searchable_list),
+            {
+                kind.name: (kind.column, kind.reference)
+                for kind in self.filters
+                if kind.reference is not None
+            },
+        )
 
     def _sort_by(self, name: str) -> Sort:
         """The order by one column; the key breaks ties where the column is not unique."""
@@ -133,6 +102,10 @@ class GridView(EditPages, ModelView):
         for complaint in state.complaints:
             flash(complaint, "warning")
         listing = self.run(state)
+        if state.totals:
+            listing = self._with_totals(listing)
+        marks = marks_of(self.search.terms(state.search))
+        body = render.body(self.columns, listing.page.rows, self._record_address(), marks)
         page = self.render(
             self.list_template,
             listing=listing,
@@ -140,7 +113,7 @@ class GridView(EditPages, ModelView):
             columns=self.columns,
             table_css=render.css_of(self.columns),
             sorts=self.sorts,
-            body=render.body(self.columns, listing.page.rows, self._record_address()),
+            body=body,
             filters=self.filters,
             page_sizes=PAGE_SIZES,
         )
@@ -154,30 +127,46 @@ class GridView(EditPages, ModelView):
     def state_of(self, arguments: MultiDict[str, str]) -> ListState:
         """The list that an address's arguments describe."""
         return read_state(
-            self.endpoint, arguments, self.sorts, self.default_sort, self.filters_by_name
+            self.endpoint, arguments, self.sorts, self.default_sort, self.tests, _dialect()
+        )
+
+    def wanted(self, state: ListState) -> Wanted:
+        """The rows that a page of the list shows."""
+        return Wanted(
+            model=self.model,
+            sort=state.sort,
+            position=state.position,
+            size=state.page_size,
+            filters=state.conditions,
+            search=self.search,
+            terms=self.search.terms(state.search),
         )
 
     def narrowing(self, state: ListState) -> list[ColumnElement[bool]]:
         """The conditions on ``model`` that search and filters stand for; none mean all rows."""
-        return [
-            *state.conditions,
-            *search.matches(self.searchable(), search.terms_of(state.search)),
-        ]
+        return self.wanted(state).conditions(_dialect())
 
     def run(self, state: ListState) -> Listing:
-        """Rows and count: two statements, or one when all rows fit on the first page."""
-        conditions = self.narrowing(state)
-        page = keyset.fetch(
-            db.session(),
-            type(self).statement().where(*conditions),
-            state.sort,
-            state.position,
-            state.page_size,
-        )
-        if state.position == FIRST and page.after is None:
-            return Listing(state, page, count.Count(len(page.rows), exact=True))
-        matching = select(self.model.id).where(*conditions)
-        return Listing(state, page, count.count_up_to(db.session(), matching))
+        """The page with its count, by one statement."""
+        found, total = fetch(db.session(), type(self).statement(), self.wanted(state))
+        return Listing(state, found, total)
+
+    def _with_totals(self, listing: Listing) -> Listing:
+        """The listing with the exact count and the sums of all that match, if they come in time."""
+        statement = type(self).totals(self.model, *self.narrowing(listing.state))
+        try:
+            with reading(TOTALS_SECONDS) as connection:
+                totals = dict(connection.execute(statement).mappings().one())
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+            flash(
+                f"Counting them all was stopped after {TOTALS_SECONDS:.0f} seconds. "
+                "Narrow the list by search or filters and count again.",
+                "warning",
+            )
+            return listing
+        return replace(listing, total=Count(totals.pop("_count"), exact=True), totals=totals)
 
     @property
     def search_hint(self) -> str:
@@ -192,9 +181,6 @@ class GridView(EditPages, ModelView):
         """Whether the current user may load files."""
         return may(current_user, Action.IMPORT)
 
-    def searchable(self) -> Sequence[InstrumentedAttribute[str]]:
-        return [getattr(self.model, name) for name in self.column_searchable_list]
-
     @expose("/lookup/")
     def lookup_view(self) -> Any:
         """Suggestions for a typeahead: ``[{"key", "label", …}]``, ten at most."""
@@ -203,6 +189,10 @@ class GridView(EditPages, ModelView):
             return jsonify([])
         rows = db.session.execute(self.reference.suggestions(text))
         return jsonify([{k: _plain(v) for k, v in row.items()} for row in rows.mappings()])
+
+
+def _dialect() -> str:
+    return db.session.get_bind().dialect.name
 
 
 def _plain(value: Any) -> str:

@@ -118,6 +118,22 @@ def _now_sqlite(_element: utc_now, _compiler: Any, **_: Any) -> str:
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
+class is_set(GenericFunction[bool]):  # noqa: N801 - as above
+    """A boolean column as a condition, spelled as the partial indexes are: ``active``.
+
+    SQLAlchemy writes ``active = 1`` for SQLite, which then does not see that the index serves it.
+    """
+
+    type = Integer()  # a Boolean would be compared with 1 again
+    inherit_cache = True
+
+
+@compiles(is_set)
+def _bare(element: is_set, compiler: Any, **options: Any) -> str:
+    (column,) = element.clauses
+    return str(compiler.process(column, **options))
+
+
 def plain_order(length: int) -> String:
     """Text that sorts by code point on both databases.
 

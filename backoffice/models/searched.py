@@ -7,8 +7,11 @@ own (FTS5, trigrams) that triggers keep right; migrations make both, see ``resto
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Index, String, literal_column, text
+from sqlalchemy import ColumnElement, Connection, Index, literal_column, text
+
+LINE_BREAK = r"E'\n'"
 
 LEAST_TRIGRAM = 3
 """Characters of the shortest text that a trigram index finds."""
@@ -32,16 +35,19 @@ def search_index(table: str, *columns: str) -> Index:
     ).ddl_if(dialect="postgresql")
 
 
-def document(table: str) -> ColumnElement[str]:
+def document(model: Any) -> ColumnElement[str]:
     """The searched columns of a row as one text, spelled as PostgreSQL's index spells it."""
-    return literal_column(_joined(SEARCHED[table], f"{table}."), String)
+    first, *others = (getattr(model, name) for name in SEARCHED[model.__tablename__])
+    joined = first
+    for column in others:
+        joined = joined.op("||")(literal_column(LINE_BREAK)).op("||")(column)
+    return joined.collate("default")  # type: ignore[no-any-return]
 
 
-def _joined(columns: tuple[str, ...], prefix: str = "") -> str:
+def _joined(columns: tuple[str, ...]) -> str:
     # Capitals fold as the database's locale says; the columns' own order, by code point, would
     # fold ASCII only.
-    text_ = r" || E'\n' || ".join(prefix + column for column in columns)
-    return f'(({text_}) COLLATE "default")'
+    return f'(({f" || {LINE_BREAK} || ".join(columns)}) COLLATE "default")'
 
 
 def fts_table(table: str) -> str:
@@ -64,7 +70,7 @@ def create_fts_table(table: str, columns: tuple[str, ...]) -> Iterator[str]:
         f"CREATE VIRTUAL TABLE {name} USING fts5({', '.join(columns)}, "
         f"content='{table}', content_rowid='id', tokenize='trigram')"
     )
-    yield f"INSERT INTO {name} ({name}) VALUES ('rebuild')"
+    yield f"INSERT INTO {name} ({name}) VALUES ('rebuild')"  # noqa: S608 - our own names
 
 
 def triggers(table: str) -> dict[str, str]:
@@ -75,8 +81,9 @@ def triggers(table: str) -> dict[str, str]:
     columns, name = SEARCHED[table], fts_table(table)
     listed = ", ".join(columns)
     old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("old", "new"))
-    add = f"INSERT INTO {name} (rowid, {listed}) VALUES (new.id, {new});"
-    remove = f"INSERT INTO {name} ({name}, rowid, {listed}) VALUES ('delete', old.id, {old});"
+    add = f"INSERT INTO {name} (rowid, {listed}) VALUES (new.id, {new});"  # noqa: S608 - as above
+    gone = f"({name}, rowid, {listed}) VALUES ('delete', old.id, {old})"
+    remove = f"INSERT INTO {name} {gone};"
     differs = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
     return {
         f"{name}_insert": f"AFTER INSERT ON {table} BEGIN {add} END",

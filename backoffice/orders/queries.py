@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from backoffice.database import Rows
 from backoffice.models import Customer, Order, OrderLine, Product
+from backoffice.models.amounts import sum_of_amounts
 
 
 def customer_grid() -> Rows:
@@ -23,7 +26,12 @@ def customer_grid() -> Rows:
 
 
 def order_grid() -> Rows:
-    """One row an order with its customer's name, unordered. A guest's order has no customer."""
+    """One row an order with customer, number of lines and total, unordered.
+
+    A guest's order has no customer. Lines are read for the rows that the page shows alone.
+    """
+    lines = select(func.count()).where(OrderLine.order_id == Order.id)
+    total = select(_amounts()).where(OrderLine.order_id == Order.id)
     return select(
         Order.id,
         Order.number,
@@ -32,7 +40,30 @@ def order_grid() -> Rows:
         Order.placed_at,
         Order.shipped_at,
         Order.ship_country,
+        lines.correlate(Order).scalar_subquery().label("lines"),
+        total.correlate(Order).scalar_subquery().label("total"),
     ).outerjoin(Order.customer)
+
+
+def order_totals(model: type[Order], *conditions: ColumnElement[bool]) -> Rows:
+    """How many orders there are, how many lines they have and what these amount to."""
+    of_them = OrderLine.order_id == model.id
+    return select(
+        select(func.count())
+        .select_from(model)
+        .where(*conditions)
+        .scalar_subquery()
+        .label("_count"),
+        select(func.count(OrderLine.id))
+        .where(of_them, *conditions)
+        .scalar_subquery()
+        .label("lines"),
+        select(_amounts()).where(of_them, *conditions).scalar_subquery().label("total"),
+    )
+
+
+def _amounts() -> ColumnElement[Decimal]:
+    return sum_of_amounts(OrderLine.quantity, OrderLine.unit_price, OrderLine.discount)
 
 
 def order_with_lines(order_id: int) -> Select[Order]:

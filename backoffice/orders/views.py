@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from backoffice.grid.filters import Referred, Text, one_of
+from backoffice.grid.filters import one_of, referred, span, text
 from backoffice.grid.related import Related
 from backoffice.grid.view import GridView
 from backoffice.models import Customer, Order, OrderStatus
@@ -32,7 +32,10 @@ class CustomerView(GridView):
     column_sortable_list = ("code", "name")
     column_default_sort = ("name", False)
     phone_columns = ("code", "name", "country")
-    filters = (Text("country", "Country is", Customer.country),)
+    filters = (
+        text("country", "Country", Customer.country),
+        text("name", "Name", Customer.name),
+    )
     column_details_list = (
         "code",
         "name",
@@ -65,11 +68,21 @@ class OrderView(GridView):
     noun = "order"
     key_column = "number"
     statement = staticmethod(queries.order_grid)
+    totals = staticmethod(queries.order_totals)
     form = OrderForm
     create_template = edit_template = "orders/edit.html"
     details_template = "orders/details.html"
 
-    column_list = ("number", "customer", "status", "placed_at", "shipped_at", "ship_country")
+    column_list = (
+        "number",
+        "customer",
+        "status",
+        "lines",
+        "total",
+        "placed_at",
+        "shipped_at",
+        "ship_country",
+    )
     column_labels = {
         "placed_at": "Placed",
         "shipped_at": "Shipped",
@@ -82,12 +95,14 @@ class OrderView(GridView):
         "updated_at": "Last change",
     }
     column_searchable_list = ("number", "ship_name")
-    column_sortable_list = ("number", "placed_at")
+    column_sortable_list = ("number", "placed_at", "shipped_at")
     column_default_sort = ("placed_at", True)
-    phone_columns = ("number", "customer", "status", "placed_at")
+    phone_columns = ("number", "customer", "status", "total")
     filters = (
         one_of("status", "Status", Order.status, OrderStatus),
-        Referred("customer", "Customer", Order.customer_id, CUSTOMER),
+        referred("customer", "Customer", Order.customer_id, CUSTOMER).or_empty("none"),
+        span("placed_at", "Placed", Order.placed_at),
+        span("shipped_at", "Shipped", Order.shipped_at).or_empty("not yet"),
     )
     column_details_list = (
         "number",
