@@ -124,7 +124,8 @@ class is_set(GenericFunction[bool]):  # noqa: N801 - as above
     SQLAlchemy writes ``active = 1`` for SQLite, which then does not see that the index serves it.
     """
 
-    type = Integer()  # a Boolean would be compared with 1 again
+    # A Boolean would be compared with 1 again.
+    type = Integer()  # type: ignore[assignment]
     inherit_cache = True
 
 
