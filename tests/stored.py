@@ -59,7 +59,7 @@ def elsewhere(app: Flask) -> Iterator[Connection]:
         yield connection
 
 
-def plan(app: Flask, work: Any) -> list[tuple[str, str]]:
+def plan(app: Flask, work: Any) -> list[tuple[str, list[str]]]:
     """Run ``work`` and return each of its statements with the database's plan for it.
 
     PostgreSQL is told to avoid sequential and bitmap scans: of a few thousand rows its own choice
@@ -68,7 +68,7 @@ def plan(app: Flask, work: Any) -> list[tuple[str, str]]:
     ran: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.lstrip("(").startswith("SELECT"):
+        if statement.lstrip("(").startswith(("SELECT", "WITH")):
             ran.append((statement, parameters))
 
     with app.app_context():
@@ -85,12 +85,19 @@ def plan(app: Flask, work: Any) -> list[tuple[str, str]]:
                 connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
                 explain = "EXPLAIN "
             return [
-                (
-                    statement,
-                    "\n".join(
-                        str(row[-1])
-                        for row in connection.exec_driver_sql(explain + statement, parameters)
-                    ),
-                )
+                (statement, _lines(connection.exec_driver_sql(explain + statement, parameters)))
                 for statement, parameters in ran
             ]
+
+
+def _lines(explained: Any) -> list[str]:
+    """The plan line by line, indented as deep as each step lies."""
+    depths = {0: -1}
+    lines = []
+    for row in explained:
+        if len(row) == 1:  # PostgreSQL indents by itself
+            lines.append(row[0])
+            continue
+        depths[row[0]] = depths[row[1]] + 1
+        lines.append("  " * depths[row[0]] + row[3])
+    return lines

@@ -1,34 +1,23 @@
 """What lists sort and filter by is served by an index: declared, and used by both databases."""
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import UniqueConstraint, insert, text
+from sqlalchemy import insert, text
 
 from backoffice.database import db
-from backoffice.grid.filters import Referred
 from backoffice.grid.keyset import Position
+from backoffice.grid.served import index_of, search_index_of
 from backoffice.grid.state import ListState
-from backoffice.models import OrderStatus
+from backoffice.models import OrderStatus, Product
+from backoffice.models.searched import SEARCHED
 from tests import stored
 from tests.grid.sections import MODELS, TABLES, views
 
 MANY = 5_000
-
-
-def ways(model):
-    """The columns of each way in which the database can read the table in an order."""
-    for index in model.__table__.indexes:
-        if not any("where" in options for options in _given(index)):
-            yield [column.name for column in index.columns]
-    for item in model.__table__.constraints:
-        if isinstance(item, UniqueConstraint):
-            yield [column.name for column in item.columns]
-
-
-def _given(index):
-    return [options for options in index.dialect_kwargs if options.endswith("where")]
 
 
 class TestDeclared:
@@ -37,26 +26,45 @@ class TestDeclared:
         view = views(apps("sqlite"))[table]
 
         for sort in view.sorts.values():
-            columns = [column.key for column in sort.columns]
-            served = any(way[: len(columns)] == columns for way in ways(view.model))
-            assert served, f"{table} sorted by {sort.name} reads and sorts the whole table"
+            assert index_of(*sort.columns), (
+                f"{table} sorted by {sort.name} reads and sorts the whole table"
+            )
+
+    @pytest.mark.parametrize("table", TABLES)
+    def test_every_filter_names_an_index_that_there_is(self, apps, table):
+        view = views(apps("sqlite"))[table]
+        items = {*view.model.__table__.indexes, *view.model.__table__.constraints}
+        names = {str(item.name) for item in items}
+
+        for test in view.tests.values():
+            assert test.index in names, f"{table} narrowed by {test.argument} reads all of it"
+
+    @pytest.mark.parametrize("table", TABLES)
+    def test_the_search_is_over_the_columns_of_the_search_index(self, apps, table):
+        view = views(apps("sqlite"))[table]
+
+        assert search_index_of(view.model.__table__, view.search.columns)
+        assert SEARCHED[table] == view.column_searchable_list
+        assert view.search.beginnings
 
     @pytest.mark.parametrize("table", TABLES)
     def test_every_filter_by_reference_begins_an_index_in_the_lists_order(self, apps, table):
         view = views(apps("sqlite"))[table]
-        order = [column.key for column in view.default_sort.columns]
 
         for kind in view.filters:
-            if isinstance(kind, Referred):
-                wanted = [kind.column.key, *order]
-                assert wanted in [way[: len(wanted)] for way in ways(view.model)], kind.name
+            if kind.reference:
+                assert index_of(kind.column, *view.default_sort.columns), kind.name
 
     @pytest.mark.parametrize("table", TABLES)
     def test_every_foreign_key_begins_an_index(self, table):
         model = MODELS[table]
 
         for key in model.__table__.foreign_keys:
-            assert key.parent.name in [way[0] for way in ways(model)], key.parent
+            assert index_of(model.__mapper__.get_property_by_column(key.parent).class_attribute)
+
+    def test_no_index_is_seen_where_there_is_none(self):
+        assert index_of(Product.stock) is None
+        assert index_of(Product.name, Product.price) is None
 
 
 @pytest.fixture
@@ -107,11 +115,20 @@ def crowded(app, make):
 
 
 def sorts_all(plan):
-    """Whether the plan reads all rows in order to sort them."""
-    lines = [line.strip().removeprefix("->").strip() for line in plan.splitlines()]
-    return any(line.startswith(("Sort ", "Incremental Sort")) for line in lines) or any(
-        "USE TEMP B-TREE FOR ORDER BY" in line for line in lines
-    )
+    """Whether the plan reads more rows than a page has in order to sort them."""
+    scanned = {}  # depth -> what is read there first
+    for line in plan:
+        depth, step = len(line) - len(line.lstrip()), line.strip()
+        if "Sort" in step and (rows := re.search(r"rows=(\d+)", step)) and int(rows[1]) > 60:
+            return True
+        if step.startswith(("SCAN", "SEARCH")):
+            scanned.setdefault(depth, step)
+        elif step.startswith("USE TEMP B-TREE FOR ORDER BY"):
+            if not re.match(r"SCAN (page|anon_\d+)$", scanned.get(depth, "")):
+                return True
+        elif step.startswith(("CO-ROUTINE", "MATERIALIZE", "LEFT", "RIGHT")):
+            scanned.pop(depth + 2, None)
+    return False
 
 
 class TestPlans:
@@ -130,11 +147,13 @@ class TestPlans:
                     Position(backward=True),
                     Position(cursor),
                     Position(cursor, backward=True),
+                    Position(cursor[:1], at=True),
                 ):
-                    at = ListState(table, order, view.default_sort, position=position, page_size=25)
+                    at = replace(state, position=position)
                     (statement, plan), *_ = stored.plan(app, lambda at=at: view.run(at))
-                    assert not sorts_all(plan), f"{statement}\n{plan}"
-                    assert "ix_" in plan or "uq_" in plan or "autoindex" in plan, plan
+                    shown = "\n".join(plan)
+                    assert not sorts_all(plan), f"{statement}\n{shown}"
+                    assert index_of(*sort.columns) in shown or "autoindex" in shown, shown
 
     @pytest.mark.parametrize("table", ["products", "orders"])
     def test_of_no_list_narrowed_by_reference_hold_a_sort(self, app, client, crowded, table):
@@ -143,8 +162,8 @@ class TestPlans:
         known = {"supplier": "SUP7", "category": "Category 7", "customer": "CUS7"}
 
         for kind in view.filters:
-            if isinstance(kind, Referred):
-                condition = kind.condition(known[kind.name])
+            if kind.reference:
+                condition = kind.tests[0].narrowed([known[kind.name]], "")
                 state = ListState(
                     table, view.default_sort, view.default_sort, conditions=(condition,)
                 )

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
 from backoffice.database import db
-from backoffice.grid import keyset
-from backoffice.grid.keyset import CursorError, Position, Sort, decode, encode
+from backoffice.grid.cursor import CursorError, decode, encode
+from backoffice.grid.keyset import Position, Sort
+from backoffice.grid.page import Wanted, fetch
 from backoffice.models import Customer, Order, Product, Supplier
 from tests.grid.sections import MODELS, TABLES, first, views
 from tests.pages import visit
@@ -45,7 +46,11 @@ def rows_of(table, values, supplier_id, start=0):
                 "supplier_id": supplier_id,
             },
             "customers": {"code": key, "name": name},
-            "orders": {"number": key, "placed_at": moment},
+            "orders": {
+                "number": key,
+                "placed_at": moment,
+                "shipped_at": moment if price else None,
+            },
         }[table]
 
 
@@ -53,19 +58,24 @@ def walk(view, sort, size, *, backward=False, between=lambda: None):
     """The ids of all pages, in the order of the list."""
     ids, position = [], Position(backward=backward)
     for _ in range(200):
-        page = keyset.fetch(db.session(), type(view).statement(), sort, position, size)
+        wanted = Wanted(
+            model=view.model, sort=sort, position=position, size=size, search=view.search
+        )
+        page, _ = fetch(db.session(), type(view).statement(), wanted)
         found = [row.id for row in page.rows]
         ids = found + ids if backward else ids + found
-        cursor = page.before if backward else page.after
-        if cursor is None:
+        values = page.before if backward else page.after
+        if values is None:
             return ids
-        position = Position(decode(sort, cursor), backward)
+        position = Position(decode(sort, encode(sort, values)), backward)
         between()
     raise AssertionError("the pages have no end")
 
 
 def in_order(model, sort):
     ordered = [c.desc() if sort.descending else c.asc() for c in sort.columns]
+    if sort.has_empty:
+        ordered = [sort.columns[0].is_(None), *ordered]
     return list(db.session.scalars(select(model.id).order_by(*ordered)))
 
 
@@ -246,9 +256,62 @@ class TestCursors:
 
 
 class TestSort:
-    def test_never_goes_by_a_column_that_may_be_empty(self):
-        with pytest.raises(TypeError, match="customer_id"):
-            Sort("customer", (Order.customer_id, Order.id))
+    def test_breaks_ties_by_nothing_that_may_be_empty(self):
+        with pytest.raises(TypeError, match="customer"):
+            Sort("customer", (Order.placed_at, Order.customer_id))
+        with pytest.raises(TypeError, match="customer"):
+            Sort("customer", (Order.customer_id,))
+
+    @pytest.mark.parametrize("descending", ["0", "1"])
+    def test_has_empty_values_last_in_either_direction(self, client, make, descending):
+        make.orders(number="WAITS", lines=0)
+        make.orders(number="EARLY", lines=0, shipped_at=datetime(2027, 1, 1, tzinfo=UTC))
+        make.orders(number="LATE", lines=0, shipped_at=datetime(2027, 2, 1, tzinfo=UTC))
+
+        page = visit(client, "/admin/orders/", sort="shipped_at", desc=descending)
+
+        shipped = ["LATE", "EARLY"] if descending == "1" else ["EARLY", "LATE"]
+        assert page.keys == [*shipped, "WAITS"]
+
+
+class TestJump:
+    def test_goes_to_the_first_row_with_the_value_or_a_later_one(self, client, make):
+        for name in ("Apple", "Mango", "Melon", "Nut"):
+            make.products(name=name, sku=name)
+
+        for desc, jump, keys in (
+            ("0", "M", ["Mango", "Melon", "Nut"]),
+            ("1", "M", ["Melon", "Mango", "Apple"]),
+            ("0", "Me", ["Melon", "Nut"]),
+        ):
+            page = visit(client, "/admin/products/", sort="name", desc=desc, at=jump)
+            assert page.keys == keys
+
+    def test_leads_on_in_both_ways(self, client, make):
+        make.products(60)
+        page = visit(client, "/admin/products/", sort="sku", desc="0", at="SKU0030", page_size=25)
+
+        assert page.keys[0] == "SKU0030"
+        assert visit(client, page.links["prev"]).keys[-1] == "SKU0029"
+        assert visit(client, page.links["next"]).keys == [f"SKU{n:04}" for n in range(55, 61)]
+
+    def test_takes_moments_and_amounts(self, client, make):
+        make.products(3)
+
+        by_price = visit(client, "/admin/products/", sort="price", desc="0", at="1.5")
+        by_change = visit(client, "/admin/products/", at="2026-01-01 12:02")
+
+        assert by_price.keys == ["SKU0002", "SKU0003"]
+        assert by_change.keys == ["SKU0002", "SKU0001"]
+
+    def test_to_what_is_no_value_complains_and_shows_the_first_page(self, client, make):
+        make.products(3)
+
+        page = visit(client, "/admin/products/", sort="price", desc="0", at="cheap")
+
+        assert page.status == 400
+        assert "'cheap' is not an amount" in page.messages[0]
+        assert len(page.rows) == 3
 
     def test_needs_no_tie_breaker_where_the_column_is_unique(self, apps):
         sorts = views(apps("sqlite"))["customers"].sorts

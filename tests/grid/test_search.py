@@ -2,22 +2,37 @@
 
 import pytest
 
-from backoffice.grid.search import LONGEST, MOST_TERMS, terms_of
+from backoffice.grid.search import LONGEST, MOST_TERMS, Term, search_of
+from backoffice.models import Product
 from tests.grid.sections import TABLES, TYPED, first, views
-from tests.pages import add, visit
+from tests.pages import add, delete, save, visit
 
 
 def found(client, text, table="products"):
     return sorted(visit(client, f"/admin/{table}/", search=text).keys)
 
 
+SEARCH = search_of(Product)
+
+
 class TestTerms:
     def test_are_the_words(self):
-        assert terms_of("  green\ttea \n box ") == ("green", "tea", "box")
+        assert SEARCH.terms("  green\ttea \n box ") == (Term("green"), Term("tea"), Term("box"))
 
     def test_are_bounded_in_number_and_length(self):
-        assert len(terms_of("a " * 50)) == MOST_TERMS
-        assert len(terms_of("x" * 1000)[0]) == LONGEST
+        assert len(SEARCH.terms("a " * 50)) == MOST_TERMS
+        assert len(SEARCH.terms("x" * 1000)[0].text) == LONGEST
+
+    def test_are_phrases_where_quoted(self):
+        assert SEARCH.terms('"green  tea" box') == (Term("green tea"), Term("box"))
+        assert SEARCH.terms('sku:"A 1" "open') == (Term("A 1", "sku"), Term("open"))
+
+    def test_are_tied_to_a_field_that_there_is(self):
+        assert SEARCH.terms("SKU:a-1 name:tea") == (Term("a-1", "sku"), Term("tea", "name"))
+        assert SEARCH.terms("http://x: 12:30") == (Term("http://x:"), Term("12:30"))
+
+    def test_of_nothing_are_none(self):
+        assert SEARCH.terms('  "" sku:""') == ()
 
 
 class TestSearch:
@@ -28,24 +43,88 @@ class TestSearch:
             ("A-2", "Green coffee"),
             ("B_1", "Black TEA"),
             ("C\\D", "Sugar"),
+            ("É-5", "Crème BRÛLÉE"),
         ):
             make.products(sku=sku, name=name)
 
     def test_of_one_word_finds_it_anywhere_in_capitals_or_not(self, client):
         assert found(client, "tea") == found(client, "TEA") == ["A-1", "B_1"]
         assert found(client, "ugA") == ["C\\D"]
+        assert found(client, "brûlée") == found(client, "CRÈME") == ["É-5"]
 
     def test_of_several_words_means_all_of_them_in_any_column_and_order(self, client):
         assert found(client, "tea green") == ["A-1"]
         assert found(client, "a-2 coffee") == ["A-2"]
         assert found(client, "tea coffee") == []
 
+    def test_of_a_phrase_means_its_words_in_a_row(self, client):
+        assert found(client, '"green tea"') == ["A-1"]
+        assert found(client, '"tea green"') == []
+
+    def test_of_a_field_looks_nowhere_else(self, client, make):
+        make.products(sku="TEA-9", name="Cup")
+
+        assert found(client, "sku:tea") == ["TEA-9"]
+        assert found(client, "name:tea") == ["A-1", "B_1"]
+        assert found(client, "sku:b_ tea") == ["B_1"]
+
+    def test_of_a_reference_looks_at_what_is_referred_to(self, client, make):
+        supplier = make.suppliers(code="NORD", name="Nordic Oy", contact_name="Aino")[0]
+        make.products(sku="N-1", name="Rye", supplier_id=supplier)
+
+        for text in ("supplier:nord", "supplier:dic", 'supplier:"nordic oy" rye', "supplier:N"):
+            assert found(client, text) == ["N-1"], text
+        assert found(client, "supplier:nord tea") == []
+        assert found(client, "nordic") == []
+
     @pytest.mark.parametrize(
         ("text", "skus"),
-        [("%", ["A-1"]), ("100%", ["A-1"]), ("_", ["B_1"]), ("\\", ["C\\D"]), ("/", []), ("'", [])],
+        [
+            ("a", ["A-1", "A-2"]),
+            ("GR", ["A-1", "A-2"]),
+            ("su", ["C\\D"]),
+            ("ug", []),
+            ("c\\", ["C\\D"]),
+            ("--- ", []),
+        ],
+    )
+    def test_of_less_than_three_signs_is_for_what_begins_so(self, client, text, skus):
+        assert found(client, text) == skus
+
+    @pytest.mark.parametrize(
+        ("text", "skus"),
+        [
+            ('"0% l"', ["A-1"]),
+            ("100%", ["A-1"]),
+            ("%%%", []),
+            ("_1", []),
+            ("b_1", ["B_1"]),
+            ("A_1", []),
+            ("c\\d", ["C\\D"]),
+            ("'", []),
+            ("a'b\"c", []),
+            ("NEAR(a b)", []),
+            ("tea*", []),
+        ],
     )
     def test_takes_signs_literally(self, client, text, skus):
         assert found(client, text) == skus
+
+    def test_marks_what_it_found(self, client):
+        page = client.get("/admin/products/?search=tea+b_1").text
+
+        assert "Black <mark>TEA</mark>" in page
+        assert "<mark>B_1</mark>" in page
+
+    def test_follows_every_change_of_a_row(self, app, client, make):
+        row_id = make.products(sku="NEW", name="Cocoa")[0]
+        assert found(client, "cocoa") == ["NEW"]
+
+        save(client, "products", row_id, {"name": "Cacao"})
+        assert (found(client, "cocoa"), found(client, "cacao")) == ([], ["NEW"])
+
+        delete(client, "products", row_id)
+        assert found(client, "cacao") == []
 
     def test_that_finds_nothing_says_so_with_a_way_on(self, client):
         page = visit(client, "/admin/products/", search="cocoa", active="yes")
@@ -69,7 +148,7 @@ class TestSearch:
         assert "60 matches" in following.text
 
     def test_of_blanks_is_none(self, client):
-        assert len(found(client, "   ")) == 4
+        assert len(found(client, "   ")) == 5
 
 
 @pytest.mark.parametrize("table", TABLES)
