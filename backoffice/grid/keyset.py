@@ -106,7 +106,9 @@ def walk(
     halves = [
         select(model.id, literal(part).label(PART), *sort.keys(), *carried)
         .where(*conditions, *edge)
-        .order_by(*sort.in_direction(sort.columns[part:], backward=position.backward))
+        # By all columns also where the first is empty: PostgreSQL does not see that it may be left
+        # out, and would sort.
+        .order_by(*sort.in_direction(sort.columns, backward=position.backward))
         .limit(limit)
         for part, edge in _ranges(sort, position, sort.columns)
     ]

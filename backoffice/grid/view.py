@@ -28,7 +28,7 @@ from backoffice.grid.page import Wanted, fetch
 from backoffice.grid.reference import Reference
 from backoffice.grid.search import Search, marks_of
 from backoffice.grid.state import PAGE_SIZES, ListState, read_state
-from backoffice.models.columns import exact_to_text
+from backoffice.models.columns import UtcDateTime, exact_to_text
 
 LONGEST_LEFT = 1_000
 """Characters of a list's address that its records' addresses carry along."""
@@ -113,6 +113,8 @@ class GridView(EditPages, ModelView):
             columns=self.columns,
             table_css=render.css_of(self.columns),
             sorts=self.sorts,
+            sort_label=render.label_of(state.sort.name, self.column_labels),
+            sort_is_moment=isinstance(state.sort.columns[0].type, UtcDateTime),
             body=body,
             filters=self.filters,
             page_sizes=PAGE_SIZES,
@@ -167,6 +169,11 @@ class GridView(EditPages, ModelView):
             )
             return listing
         return replace(listing, total=Count(totals.pop("_count"), exact=True), totals=totals)
+
+    @property
+    def has_sums(self) -> bool:
+        """Whether there is more to tell of all that match than their number."""
+        return type(self).totals is not count_only
 
     @property
     def search_hint(self) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateIndex
 
 from backoffice.database import analyze, db
 from backoffice.indexes.plan import Comparison, State, compare
+from backoffice.models.searched import fts_table, rebuild_search, wrong_search
 
 BUILD_LOCK = 0x696E6478  # any number that only we use
 
@@ -72,6 +73,11 @@ def build(
     """
     with _connection(lock_timeout_ms) as connection:
         tables = set()
+        for table in wrong_search(connection):
+            started = perf_counter()
+            rebuild_search(connection, table)
+            connection.commit()
+            yield Built(fts_table(table), perf_counter() - started)
         for index in to_build(connection):
             if progress:
                 progress(index.name)

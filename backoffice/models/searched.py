@@ -107,6 +107,31 @@ def missing_triggers(connection: Connection) -> dict[str, str]:
     }
 
 
+def wrong_search(connection: Connection) -> dict[str, str]:
+    """Table -> what is wrong with its search; always nothing on PostgreSQL."""
+    if connection.dialect.name != "sqlite":
+        return {}
+    wrong = {}
+    missing = missing_triggers(connection)
+    for table in SEARCHED:
+        name = fts_table(table)
+        gone = [trigger for trigger in triggers(table) if trigger in missing]
+        counts = f"(SELECT count(*) FROM {table}), (SELECT count(*) FROM {name}_docsize)"  # noqa: S608
+        rows, known = connection.execute(text(f"SELECT {counts}")).one()
+        if gone:
+            wrong[table] = f"{', '.join(gone)}: the trigger is gone, so changes are not found"
+        elif rows != known:
+            wrong[table] = f"the search knows {known:,} of {rows:,} {table}"
+    return wrong
+
+
+def rebuild_search(connection: Connection, table: str) -> None:
+    """Fill SQLite's search of ``table`` anew, and have it follow the table again."""
+    restore_search(connection)
+    name = fts_table(table)
+    connection.execute(text(f"INSERT INTO {name} ({name}) VALUES ('rebuild')"))  # noqa: S608
+
+
 def restore_search(connection: Connection) -> None:
     """Make the triggers again that went with a table which a migration rebuilt."""
     if connection.dialect.name == "sqlite":

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.config import ROOT
 from backoffice.database import SQLITE_PRAGMAS, begins_reading, db
+from backoffice.models.searched import wrong_search
 from backoffice.monitoring.drift import differences
 
 
@@ -114,9 +115,16 @@ def check_tables(connection: Connection) -> Iterator[Finding]:
         yield Finding(difference, "write a migration, or undo what was changed by hand")
 
 
+def check_search(connection: Connection) -> Iterator[Finding]:
+    """SQLite's search tables follow the tables; PostgreSQL's index cannot but do so."""
+    for problem in wrong_search(connection).values():
+        yield Finding(problem, "run `manage.py indexes build`, which fills the search anew")
+
+
 CHECKS: dict[str, Callable[[Connection], Iterator[Finding]]] = {
     "connection settings": check_connection,
     "references between rows": check_references,
     "tables as the models declare": check_tables,
+    "search": check_search,
 }
 """What `doctor` looks at once the database answers and is migrated."""

@@ -99,6 +99,7 @@ def crowded(app, make):
                         "number": f"O{n}",
                         "placed_at": moment,
                         "status": list(OrderStatus)[n % 6],
+                        "shipped_at": moment if n % 4 == 0 else None,
                     },
                 }[table]
             )
@@ -142,12 +143,13 @@ class TestPlans:
                 order = sort.turned(turned)
                 state = ListState(table, order, view.default_sort, page_size=25)
                 cursor = self.cursor(app, view, state)
+                jump = [Position(cursor[:1], at=True)] if cursor[0] is not None else []
                 for position in (
                     Position(),
                     Position(backward=True),
                     Position(cursor),
                     Position(cursor, backward=True),
-                    Position(cursor[:1], at=True),
+                    *jump,
                 ):
                     at = replace(state, position=position)
                     (statement, plan), *_ = stored.plan(app, lambda at=at: view.run(at))

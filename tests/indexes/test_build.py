@@ -6,6 +6,7 @@ from sqlalchemy import text
 from backoffice.database import db
 from backoffice.indexes.build import BUILD_LOCK, BuildRefusedError, build
 from backoffice.indexes.plan import State, compare
+from backoffice.monitoring.health import check_search
 
 NAME = "ix_products_name_id"
 
@@ -148,3 +149,45 @@ def _commit_after(connection, seconds):
         connection.close()
 
     threading.Timer(seconds, end).start()
+
+
+class TestSearchOfSqlite:
+    @pytest.fixture
+    def on_sqlite(self, new_app):
+        with new_app("sqlite").app_context():
+            yield
+
+    def test_is_noticed_when_a_trigger_is_gone_and_filled_anew(self, on_sqlite):
+        with db.engine.begin() as connection:
+            connection.execute(text("DROP TRIGGER categories_search_insert"))
+            connection.execute(text("INSERT INTO categories (name) VALUES ('Unseen')"))
+        with db.engine.connect() as connection:
+            (finding,) = check_search(connection)
+
+        built = [index.name for index in build()]
+
+        assert "categories_search_insert" in finding.problem
+        assert built == ["categories_search"]
+        with db.engine.connect() as connection:
+            assert not list(check_search(connection))
+            assert connection.scalar(found("unseen")) == 1
+
+    def test_is_noticed_when_rows_came_past_it(self, on_sqlite):
+        with db.engine.begin() as connection:
+            (trigger,) = connection.scalars(
+                text("SELECT sql FROM sqlite_master WHERE name = 'categories_search_insert'")
+            )
+            connection.execute(text("DROP TRIGGER categories_search_insert"))
+            connection.execute(text("INSERT INTO categories (name) VALUES ('Unseen')"))
+            connection.exec_driver_sql(trigger)
+
+        with db.engine.connect() as connection:
+            assert [finding.problem for finding in check_search(connection)] == [
+                "the search knows 0 of 1 categories"
+            ]
+
+
+def found(word):
+    return text(
+        f"SELECT count(*) FROM categories_search WHERE categories_search MATCH '\"{word}\"'"
+    )
