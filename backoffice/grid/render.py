@@ -42,10 +42,6 @@ class Column:
         return "num" in self.css.split()
 
     @property
-    def is_text(self) -> bool:
-        return self.show is _text
-
-    @property
     def directions(self) -> tuple[str, str]:
         """What comes first in its order, ascending and descending."""
         if self.is_number:
@@ -94,22 +90,23 @@ def body(
     columns: tuple[Column, ...],
     rows: Iterable[Any],
     address: str,
-    marks: re.Pattern[str] | None = None,
+    marks: Mapping[str, re.Pattern[str]] | None = None,
 ) -> Markup:
     """The rows as HTML; the first column and the lead link to the record.
 
     :param address: What the record's address begins with; the id follows.
-    :param marks: What is marked in texts: what was searched for.
+    :param marks: Column -> what is marked in its texts: what was searched for.
     """
     start = escape(address)
+    marks = marks or {}
     cells = [
         (
-            c.name,
-            f'<td class="{c.css}">',
-            _marked(marks) if marks and c.is_text else c.show,
-            c.links,
+            column.name,
+            f'<td class="{column.css}">',
+            _marked(marks[column.name]) if column.name in marks else column.show,
+            column.links,
         )
-        for c in columns
+        for column in columns
     ]
     parts: list[str] = []
     for row in rows:

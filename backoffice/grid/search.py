@@ -109,6 +109,23 @@ class Search:
             for term in terms
         ]
 
+    def marks(self, terms: Sequence[Term]) -> dict[str, re.Pattern[str]]:
+        """Column of the list -> what is marked in its cells as found."""
+        names = [*(column.key for column in self.columns), *self.references]
+        looked_for = {
+            name: [
+                term.text
+                for term in terms
+                if term.field == name or not (term.field or name in self.references)
+            ]
+            for name in names
+        }
+        return {
+            name: re.compile("|".join(map(re.escape, texts)), re.IGNORECASE)
+            for name, texts in looked_for.items()
+            if texts
+        }
+
     def _in_document(self, term: Term) -> bool:
         return term.by_trigram and term.field not in self.references
 
@@ -151,12 +168,6 @@ def search_of(model: type[Any]) -> Search:
     """The search over all searched columns of ``model``."""
     names = SEARCHED[model.__tablename__]
     return Search(model, tuple(getattr(model, name) for name in names))
-
-
-def marks_of(terms: Sequence[Term]) -> re.Pattern[str] | None:
-    """What a cell's text is searched for to mark what was found; None marks nothing."""
-    texts = sorted({term.text for term in terms}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, texts)), re.IGNORECASE) if texts else None
 
 
 def _holds(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:

@@ -26,7 +26,7 @@ from backoffice.grid.keyset import Sort
 from backoffice.grid.listing import Listing
 from backoffice.grid.page import Wanted, fetch
 from backoffice.grid.reference import Reference
-from backoffice.grid.search import Search, marks_of
+from backoffice.grid.search import Search
 from backoffice.grid.state import PAGE_SIZES, ListState, read_state
 from backoffice.models.columns import UtcDateTime, exact_to_text
 
@@ -104,7 +104,7 @@ class GridView(EditPages, ModelView):
         listing = self.run(state)
         if state.totals:
             listing = self._with_totals(listing)
-        marks = marks_of(self.search.terms(state.search))
+        marks = self.search.marks(self.search.terms(state.search))
         body = render.body(self.columns, listing.page.rows, self._record_address(), marks)
         page = self.render(
             self.list_template,

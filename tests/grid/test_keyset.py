@@ -57,7 +57,7 @@ def rows_of(table, values, supplier_id, start=0):
 def walk(view, sort, size, *, backward=False, between=lambda: None):
     """The ids of all pages, in the order of the list."""
     ids, position = [], Position(backward=backward)
-    for _ in range(200):
+    for _ in range(2_000):
         wanted = Wanted(
             model=view.model, sort=sort, position=position, size=size, search=view.search
         )
