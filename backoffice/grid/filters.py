@@ -136,6 +136,8 @@ def text(name: str, label: str, column: InstrumentedAttribute[str]) -> Filter:
 
     def contains(value: str, dialect: str) -> ColumnElement[bool]:
         term = Term(value, column.key)
+        if not term.by_trigram:
+            raise ValueError(f"{label} contains {value!r} is too little: three characters or more")
         return and_(*search_of(column.parent.class_).conditions([term], dialect))
 
     tests = [

@@ -57,7 +57,8 @@ def fetch(
         return _run(session, statement, wanted, *_listed(wanted, limit), limit)
     page, number = _found(wanted, limit, dialect)
     found, total = _run(session, statement, wanted, page, number, limit)
-    if total.exact or len(found.rows) == wanted.size:
+    goes_on = found.before if wanted.position.backward else found.after
+    if total.exact or goes_on is not None:
         return found, total
     # The term is common, but not where the page lies, or the page is the last. Here only
     # reading and sorting all that was found helps, which costs what the search finds.
@@ -189,6 +190,6 @@ def _run(  # noqa: PLR0917 - what _listed and _found return goes in as it is
         total = count.up_to(rows[0]._mapping["_count"], limit)  # noqa: SLF001 - documented
         estimate = None if narrowed else rows[0]._mapping["_estimate"]  # noqa: SLF001
         return found, Count(total.number, total.exact, estimate)
-    if wanted.position == Position():
+    if wanted.position == Position() and not wanted.terms:
         return found, Count(0, exact=True)
     return found, count.up_to(session.scalar(select(number)) or 0, limit)

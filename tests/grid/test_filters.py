@@ -1,5 +1,7 @@
 """Filters, and what a list makes of an address that says nonsense."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.grid.sections import TABLES
@@ -52,6 +54,117 @@ class TestText:
         make.customers(country="x" * 200)
 
         assert keys(client, "customers", country="x" * 201) == []
+
+    def test_begins_or_contains(self, client, make):
+        make.customers(code="A", name="Northwind", country="Sweden")
+        make.customers(code="B", name="Nord Sea", country="Norway")
+
+        assert keys(client, "customers", **{"name.begins": "Nor"}) == ["A", "B"]
+        assert keys(client, "customers", **{"name.begins": "North"}) == ["A"]
+        assert keys(client, "customers", **{"name.contains": "WIND"}) == ["A"]
+        assert keys(client, "customers", **{"country.begins": "S", "name.contains": "nor"}) == ["A"]
+
+
+class TestSeveralValues:
+    def test_of_one_filter_mean_any_of_them(self, client, make):
+        for status in ("draft", "placed", "paid"):
+            make.orders(number=status, status=status)
+
+        page = visit(client, "/admin/orders/?status=draft&status=paid")
+
+        assert sorted(page.keys) == ["draft", "paid"]
+        assert page.chips == ["Status: Draft", "Status: Paid"]
+
+    def test_come_off_one_by_one(self, client, make):
+        make.orders(1)
+
+        page = visit(client, "/admin/orders/?status=draft&status=paid")
+        removals = [a.get("href") for a in page.root.all("a") if a.text == "×"]
+
+        assert removals == ["/admin/orders/?status=paid", "/admin/orders/?status=draft"]
+
+    def test_are_bounded_in_number(self, client, make):
+        make.orders(1)
+
+        page = visit(client, "/admin/products/?" + "&".join(f"name=x{n}" for n in range(60)))
+
+        assert page.status == 400
+        assert "A filter takes 50 values" in page.messages[0]
+
+    def test_are_kept_by_pages_and_forms(self, client, make):
+        make.orders(60, status="paid")
+
+        page = visit(client, "/admin/orders/?status=draft&status=paid&page_size=25")
+        following = visit(client, page.links["next"])
+        hidden = [f.get("value") for f in page.root.all("input") if f.get("name") == "status"]
+
+        assert following.chips == ["Status: Draft", "Status: Paid"]
+        assert hidden.count("paid") >= 2  # of the jump, and of the page size
+
+
+class TestSpan:
+    def test_of_amounts_holds_both_ends(self, client, make):
+        make.products(5)
+
+        between = {"price.from": "2", "price.to": "4.00"}
+        assert keys(client, "products", **between) == ["SKU0002", "SKU0003", "SKU0004"]
+        page = visit(client, "/admin/products/", **between)
+        assert page.chips == ["Price from: 2", "Price to: 4.00"]
+
+    def test_of_moments_ends_before_its_end(self, client, make):
+        make.orders(3)  # at 13, 14 and 15 o'clock
+
+        span = {"placed_at.from": "2026-01-01 14:00", "placed_at.before": "2026-01-01 15:00"}
+
+        assert keys(client, "orders", **span) == ["ORD0002"]
+        assert keys(client, "orders", **{"placed_at.before": "2026-01-02"})[-1] == "ORD0003"
+
+    @pytest.mark.parametrize(
+        ("name", "text", "says"),
+        [
+            ("price.from", "cheap", "'cheap' is not an amount"),
+            ("price.to", "1,5", "Write decimals with a point"),
+            ("price.to", "1e9", "is not an amount"),
+            ("updated_at.from", "yesterday", "is not a date and time"),
+            ("reorder", "maybe", "'maybe' is not 'yes'"),
+            ("name.contains", "ab", "three characters or more"),
+        ],
+    )
+    def test_complains_of_what_is_no_value(self, client, make, name, text, says):
+        make.products(2)
+
+        page = visit(client, "/admin/products/", **{name: text})
+
+        assert page.status == 400
+        assert says in page.messages[0]
+        assert len(page.rows) == 2
+
+
+class TestEmpty:
+    def test_finds_rows_without_a_value(self, client, make):
+        category = make.categories()[0]
+        make.products(sku="IN", category_id=category)
+        make.products(sku="OUT")
+
+        page = visit(client, "/admin/products/", **{"category.empty": "yes"})
+
+        assert page.keys == ["OUT"]
+        assert page.chips == ["Category none"]
+
+    def test_finds_orders_that_wait(self, client, make):
+        make.orders(number="SENT", shipped_at=datetime(2027, 1, 1, tzinfo=UTC))
+        make.orders(number="WAITS")
+
+        assert keys(client, "orders", **{"shipped_at.empty": "yes"}) == ["WAITS"]
+
+
+class TestFlag:
+    def test_finds_the_rows_of_a_partial_index(self, client, make):
+        make.products(sku="SHORT", stock=1, reorder_level=5)
+        make.products(sku="OFF", stock=1, reorder_level=5, active=False)
+        make.products(sku="FULL", stock=9, reorder_level=5)
+
+        assert keys(client, "products", reorder="yes") == ["SHORT"]
 
 
 class TestReferred:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backoffice.grid import count
+from backoffice.grid.page import fetch
 from tests.grid.sections import TABLES
 from tests.pages import visit
 
@@ -61,7 +61,7 @@ class TestPosition:
         assert [where(page) for page in pages] == ["1–25 of 60", "36–60 of 60"]
 
     def test_is_told_past_the_limit_of_counting(self, client, products, monkeypatch):
-        monkeypatch.setattr(count.count_up_to, "__defaults__", (40,))
+        monkeypatch.setattr(fetch, "__defaults__", (40,))
 
         said = walk(client, "next", "next")
 

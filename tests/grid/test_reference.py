@@ -105,7 +105,8 @@ class TestCost:
 
         plans = stored.plan(app, lambda: db.session.execute(reference.suggestions("Pro")).all())
 
-        ((statement, plan),) = plans
+        ((statement, lines),) = plans
+        plan = "\n".join(lines)
         assert f"SCAN {table}" not in plan, f"{statement}\n{plan}"
         assert "Seq Scan" not in plan, f"{statement}\n{plan}"
         assert "ix_" in plan or "uq_" in plan or "autoindex" in plan, plan

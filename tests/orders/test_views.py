@@ -18,7 +18,33 @@ class TestOrderList:
         page = visit(client, "/admin/orders/")
 
         assert page.keys == ["ORD0002", "ORD0001"]
-        assert page.rows[0] == ["ORD0002", "Alfreds", "placed", "2026-01-01", "–", "–"]
+        assert page.rows[0] == [
+            *("ORD0002", "Alfreds", "placed", "2", "29.97", "2026-01-01", "–", "–"),
+        ]
+
+    def test_shows_lines_and_total_for_the_rows_of_the_page_only(self, client, make, statements):
+        make.orders(1, lines=0)
+        make.orders(1, lines=3)
+
+        with statements() as ran:
+            page = visit(client, "/admin/orders/")
+
+        assert [row[3:5] for row in page.rows] == [["3", "59.94"], ["0", "0.00"]]
+        assert sum("order_lines" in sql for sql in ran) == 1
+
+    def test_adds_up_exactly_on_request(self, app, client, make):
+        make.orders(2, lines=2)
+        make.orders(1, lines=1, status="draft")
+        with app.app_context():
+            db.session.execute(update(OrderLine).values(discount=Decimal("0.3333")))
+            db.session.commit()
+
+        page = visit(client, "/admin/orders/", status="placed", totals="1")
+        (foot,) = page.root.all("tfoot")
+
+        # 6 at 9.99, with 33.33 % off: 39.961998
+        assert [cell.text for cell in foot.all("td")][2:4] == ["4", "39.96"]
+        assert foot.text.startswith("All 2")
 
     def test_shows_a_guests_order_without_a_customer(self, client, make):
         make.orders(customer_id=None)

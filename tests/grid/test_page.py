@@ -1,0 +1,157 @@
+"""The page of a search: the same rows by whichever way they are found."""
+
+import pytest
+from sqlalchemy import insert, select, text, update
+
+from backoffice.database import db
+from backoffice.grid import page
+from backoffice.grid.page import Wanted, fetch
+from backoffice.models import Order, Product
+from tests.grid.sections import first, views
+from tests.grid.test_keyset import sorts_of
+from tests.pages import visit
+
+SIZE = 4
+
+
+@pytest.fixture
+def lamps(app, make):
+    """Sixty products with many ties, of which every third is a lamp."""
+    supplier = first(make, "suppliers", code="ACME", name="Acme")
+    rows = [
+        {
+            "sku": f"S{n:02}",
+            "name": f"{'Lamp' if n % 3 == 0 else 'Cup'} {n % 7}",
+            "supplier_id": supplier,
+            "price": n % 5,
+            "active": n % 2 == 0,
+        }
+        for n in range(60)
+    ]
+    with app.app_context():
+        db.session.execute(insert(Product), rows)
+        db.session.commit()
+
+
+def walk(view, sort, terms, filters=(), limit=10_000):
+    """The ids of a search, page by page, and the counts that the pages told."""
+    position, ids, totals = page.Position(), [], set()
+    while True:
+        wanted = Wanted(
+            model=view.model,
+            sort=sort,
+            position=position,
+            size=SIZE,
+            filters=filters,
+            search=view.search,
+            terms=view.search.terms(terms),
+        )
+        found, total = fetch(db.session(), type(view).statement(), wanted, limit)
+        ids += [row.id for row in found.rows]
+        totals.add(str(total))
+        if found.after is None:
+            return ids, totals
+        position = page.Position(found.after)
+
+
+def expected(view, sort, *conditions):
+    ordered = [c.desc() if sort.descending else c.asc() for c in sort.columns]
+    return list(db.session.scalars(select(view.model.id).where(*conditions).order_by(*ordered)))
+
+
+class TestSearch:
+    @pytest.mark.parametrize(
+        ("limit", "walked"),
+        [(10_000, 20_000), (20, 20_000), (19, 20_000), (5, 20), (5, 3), (5, 1)],
+        ids=["few", "just few", "just many", "a walk too short", "far too short", "none"],
+    )
+    def test_shows_each_hit_once_in_order(self, app, lamps, monkeypatch, limit, walked):
+        monkeypatch.setattr(page, "WALKED", walked)
+        view = views(app)["products"]
+
+        with app.app_context():
+            for sort in sorts_of(view):
+                ids, totals = walk(view, sort, "lamp", limit=limit)
+                assert ids == expected(view, sort, Product.name.like("Lamp%")), sort
+                assert totals == {"20"} if limit >= 20 else {f"{limit}+"}
+
+    @pytest.mark.parametrize("limit", [10_000, 3])
+    def test_goes_together_with_filters(self, app, lamps, limit):
+        view = views(app)["products"]
+        tests = view.tests
+        with app.app_context():
+            dialect = db.session.get_bind().dialect.name
+            for given, holds in (
+                ({"active": "no"}, Product.active.is_(False)),
+                ({"supplier": "ACME", "price.from": "2"}, Product.price >= 2),
+                ({"name.contains": "p 6"}, Product.name.like("%6")),
+                ({"reorder": "yes"}, Product.active & (Product.stock <= Product.reorder_level)),
+            ):
+                conditions = [
+                    tests[name].narrowed([value], dialect) for name, value in given.items()
+                ]
+                ids, _ = walk(view, view.default_sort, "lamp", conditions, limit)
+                is_lamp = Product.name.like("Lamp%")
+                assert ids == expected(view, view.default_sort, is_lamp, holds), given
+
+    @pytest.mark.parametrize("limit", [10_000, 3])
+    def test_of_short_and_tied_terms_is_found_either_way(self, app, lamps, limit):
+        view = views(app)["products"]
+
+        with app.app_context():
+            for terms, holds in (
+                ("la", Product.name.like("Lamp%")),
+                ("sku:s1 name:lamp", Product.sku.like("S1%") & Product.name.like("Lamp%")),
+                ("supplier:acme cup", Product.name.like("Cup%")),
+            ):
+                ids, _ = walk(view, view.default_sort, terms, limit=limit)
+                assert ids == expected(view, view.default_sort, holds), terms
+
+    @pytest.mark.parametrize("limit", [10_000, 3])
+    def test_over_a_sort_with_empty_values(self, app, make, limit):
+        shipped = make.orders(4, lines=0)
+        waiting = make.orders(5, lines=0)
+        with app.app_context():
+            sent = update(Order).where(Order.id.in_(shipped)).values(shipped_at=Order.placed_at)
+            db.session.execute(sent)
+            db.session.commit()
+            view = views(app)["orders"]
+
+            for descending in (False, True):
+                sort = view.sorts["shipped_at"].turned(descending)
+                ids, _ = walk(view, sort, "ord", limit=limit)
+                way = -1 if descending else 1
+                assert ids == shipped[::way] + waiting[::way]
+
+    def test_costs_one_statement_more_only_where_the_walk_found_too_little(
+        self, app, lamps, statements, monkeypatch
+    ):
+        view = views(app)["products"]
+        with app.app_context():
+            sort = view.default_sort
+            with statements() as ran:
+                walk(view, sort, "lamp")
+            assert len(ran) == 5
+            with statements() as ran:
+                walk(view, sort, "lamp", limit=3)
+            assert len(ran) == 5 + 1  # the last page is as short as a walk that found too little
+
+
+class TestCount:
+    def test_of_a_large_list_is_the_planners(self, app, client, make, monkeypatch):
+        make.products(60)
+        monkeypatch.setattr(fetch, "__defaults__", (40,))
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("ANALYZE products"))
+
+        page_ = visit(client, "/admin/products/?page_size=25")
+        narrowed = visit(client, "/admin/products/?page_size=25&active=yes")
+        exact = visit(client, "/admin/products/?page_size=25&totals=1")
+
+        assert "about 60 in all" in page_.text
+        assert "40+ matches" in narrowed.text
+        assert "60 in all" in exact.text
+        assert "about" not in exact.text
+        with app.app_context(), db.engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("DELETE FROM sqlite_stat1"))
