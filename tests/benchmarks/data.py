@@ -19,9 +19,9 @@ from werkzeug.security import generate_password_hash
 from backoffice import create_app
 from backoffice.cli.users import find, hashed
 from backoffice.config import Settings
-from backoffice.database import db
+from backoffice.database import allow_long_work, db
 from backoffice.indexes.build import build
-from backoffice.models import Order, Product, User
+from backoffice.models import Customer, Order, OrderLine, Product, Supplier, User
 from backoffice.synthetic.run import Wanted, generate
 from tests.benchmarks.peers import tables
 from tests.benchmarks.servers import ROOT, beside, settings_of
@@ -77,6 +77,21 @@ def fill(url: str, folder: Path, size: Size) -> None:
         db.session.remove()
         db.engine.dispose()
     print(f"{url}: ready after {perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+def sizes(app: Flask) -> str:
+    """How many rows each table has, in words."""
+    models = (Supplier, Product, Customer, Order, OrderLine)
+    with app.app_context():
+        allow_long_work(db.session.connection())
+        counts = [
+            f"{db.session.scalar(select(func.count(model.id))):,} "
+            + model.__tablename__.replace("_", " ")
+            for model in models
+        ]
+        db.session.remove()
+        db.engine.dispose()
+    return ", ".join(counts)
 
 
 def tidy_up(url: str) -> None:

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from tests.benchmarks import trials
-from tests.benchmarks.data import Size, fill, fill_for_peers, our_app
+from tests.benchmarks.data import Size, fill, fill_for_peers, our_app, sizes
 from tests.benchmarks.grid_cases import Case, cases
 from tests.benchmarks.measure import PEERS, count_statements, signed_in, time_cases
 from tests.benchmarks.report import Found, page_table, trial_lines
@@ -72,7 +72,9 @@ def run(kind: str, folder: Path, options: argparse.Namespace) -> Found:
         if options.build_only:
             return found
         urls = {"ours": url, "floor": url, **dict.fromkeys(options.peers, peers_url)}
-        everything = cases(our_app(url, folder))
+        app = our_app(url, folder)
+        found.sizes = sizes(app)
+        everything = cases(app)
         found.cases = [case for case in everything if is_wanted(case.name, options)]
         if found.cases:
             measure_pages(found, urls, folder, options.seconds)

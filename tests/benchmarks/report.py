@@ -18,6 +18,7 @@ class Found:
     """All that was measured on one kind of database; what was left out stays empty."""
 
     kind: str
+    sizes: str = ""
     cases: Sequence[Case] = ()
     pages: Results = field(default_factory=dict)
     counted: dict[str, dict[str, int | None]] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class Found:
 
 
 def page_table(found: Found) -> Iterator[str]:
-    yield f"### Pages, {found.kind}"
+    yield f"### {found.kind}: {found.sizes}"
     yield ""
     yield "| page | server | median, ms | p95, ms | n | statements | bytes | × floor | × ours |"
     yield "|---|---|---|---|---|---|---|---|---|"

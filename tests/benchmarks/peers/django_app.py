@@ -55,6 +55,7 @@ settings.configure(
     ROOT_URLCONF="tests.benchmarks.peers.django_admin",
     DATABASES={"default": DATABASE},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    TIME_ZONE="UTC",
     USE_TZ=True,
     STATIC_URL="static/",
     INSTALLED_APPS=[
