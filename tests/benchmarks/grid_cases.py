@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -40,7 +40,7 @@ class Case:
 
     name: str
     kind: str
-    addresses: dict[str, str] = field(hash=False)
+    addresses: dict[str, str]
     rows: int = PAGE
 
 
