@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ from backoffice.cli import fail, with_app
 from backoffice.database import allow_long_work
 from backoffice.grid.extract import extract
 from backoffice.grid.sheets import csv_bytes
-from backoffice.imports.kinds import KINDS
+from backoffice.imports.kinds import KINDS, Kind
 
 
 @click.command("export")
@@ -34,11 +34,9 @@ def command(kind: str, out: Path | None) -> None:
     is UTF-8. Text that a spreadsheet would run as a formula has a ' in front, which `import` takes
     away.
     """
-    statement = KINDS[kind].rows()
-    rows = extract(statement, statement.selected_columns.keys())
     try:
         with (
-            closing(csv_bytes(rows, rows.chunks(allow_long_work))) as pieces,
+            closing(csv_of(KINDS[kind])) as pieces,
             _whole(out) if out else nullcontext(sys.stdout.buffer) as file,
         ):
             for piece in pieces:
@@ -47,6 +45,13 @@ def command(kind: str, out: Path | None) -> None:
         if out is None:
             raise
         fail(f"{out}: {error.strerror}")
+
+
+def csv_of(kind: Kind) -> Generator[bytes]:
+    """The file of all rows of ``kind``."""
+    statement = kind.rows()
+    rows = extract(statement, statement.selected_columns.keys())
+    return csv_bytes(rows, rows.chunks(allow_long_work))
 
 
 @contextmanager
