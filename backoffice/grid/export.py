@@ -68,13 +68,12 @@ class ExportPages(Guarded):
 
     def _in_order(self, sort: Sort, conditions: list[ColumnElement[bool]]) -> Rows:
         """All rows of the list, in its order."""
-        statement = type(self).statement().where(*conditions)
-        order = []
-        for column in sort.columns:
-            directed = column.desc() if sort.descending else column.asc()
-            # Not for every column: PostgreSQL would look for an index that says the same.
-            order.append(directed.nulls_last() if column.expression.nullable else directed)
-        return statement.order_by(*order)
+        order = sort.in_direction(sort.columns)
+        if sort.has_empty:
+            # Downwards PostgreSQL has no index in this order and sorts first. The list's two
+            # halves would be two moments here, with a row in both or in none.
+            order[0] = order[0].nulls_last()
+        return type(self).statement().where(*conditions).order_by(*order)
 
     def _as_csv(self, rows: Extract, name: str) -> Response:
         """Streamed. What can go wrong with the first rows goes wrong before the response begins."""

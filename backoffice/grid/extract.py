@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -29,6 +30,7 @@ from sqlalchemy import (
 
 from backoffice.database import SQLITE_PRAGMAS, Rows, begins_reading, db
 from backoffice.grid.reference import Reference
+from backoffice.models.amounts import ExactSum, UpTo
 from backoffice.models.columns import Exact, UtcDateTime, exact_to_text
 
 CHUNK = 1_000
@@ -54,13 +56,14 @@ class Column:
     :param source: What the statement selects for it.
     :param show: Its values as text or whole numbers; None is an empty cell.
     :param is_text: Whether people wrote it, so that it may look like a formula.
+    :param is_decimal: Whether its texts are numbers with decimals.
     """
 
     name: str
     source: ColumnElement[Any]
     show: Show
     is_text: bool
-    is_number: bool
+    is_decimal: bool
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,9 @@ def let_be_read(connection: Connection) -> None:
     more than a page's 60 s, but who does not read at all must not keep a snapshot, for whose sake
     no old row is cleaned up: then the server ends the connection.
     """
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == "sqlite":
+        connection.info["deadline"] = monotonic() + MOST_SECONDS
+    else:
         for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(text(f"SET LOCAL {limit} = {PATIENCE_MS}"))
 
@@ -143,16 +148,20 @@ def _column(name: str, column: ColumnElement[Any], on_sqlite: bool) -> Column:
     if isinstance(kind, Exact):
         source = type_coerce(column, BigInteger) if on_sqlite else cast(column, String)
         show = _ten_thousandths if on_sqlite else _decimals
+    elif isinstance(kind, ExactSum):
+        source, show = cast(column, String), _sums
     elif isinstance(kind, UtcDateTime) and on_sqlite:
         source, show = type_coerce(column, String), _moments_of_sqlite
     elif isinstance(kind, UtcDateTime):
         source, show = cast(func.timezone("UTC", column), String), _moments
     elif isinstance(kind, Boolean):
         source, show = type_coerce(column, Integer), _yes_no
+    elif isinstance(kind, UpTo):
+        show = partial(_up_to, kind.limit)
     elif isinstance(kind, Enum):
         source = type_coerce(column, String)
     is_text = isinstance(kind, String) and not isinstance(kind, Enum)
-    return Column(name, source, show, is_text, isinstance(kind, Exact | Integer))
+    return Column(name, source, show, is_text, isinstance(kind, Exact | ExactSum))
 
 
 def _as_it_is(values: Iterable[Any]) -> Iterable[Any]:
@@ -181,6 +190,17 @@ def _ten_thousandths(numbers: Iterable[int | None]) -> Iterable[str | None]:
         else exact_to_text(Decimal(number).scaleb(-4))
         for number in numbers
     ]
+
+
+def _sums(texts: Iterable[str | None]) -> Iterable[str | None]:
+    """Sums have eight decimals where amounts have four, or none if nothing was added up."""
+    parts = (text if text is None else text.partition(".") for text in texts)
+    return [part and f"{part[0]}.{part[2].rstrip('0'):0<2}" for part in parts]
+
+
+def _up_to(limit: int, numbers: Iterable[int]) -> Iterable[int | str]:
+    """Counts that stopped are no numbers: who adds them up should notice."""
+    return [number if number <= limit else f"{limit}+" for number in numbers]
 
 
 def _moments(texts: Iterable[str | None]) -> Iterable[str | None]:

@@ -92,7 +92,8 @@ def _write(sheet: Any, number: int, row: tuple[Any, ...], columns: tuple[Column,
     for place, (value, column) in enumerate(zip(row, columns, strict=True)):
         if value is None or value == "":
             continue
-        if column.is_number and len(str(value)) <= MOST_DIGITS:
+        is_number = column.is_decimal or isinstance(value, int)
+        if is_number and len(str(value)) <= MOST_DIGITS:
             sheet.write_number(number, place, Decimal(value))
         elif sheet.write_string(number, place, _plain(str(value))):
             raise TooLongError(column.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ from backoffice.database import db
 from backoffice.grid import sheets
 from backoffice.grid.extract import CHUNK
 from tests import stored
+from tests.factories import PLACED
 from tests.grid.sections import TABLES, first, views
 from tests.pages import Page, visit
 
@@ -78,13 +80,26 @@ class TestRows:
                 assert len(keys) == 60
                 assert [row[0] for row in as_xlsx(client, table, **asked)[1]] == keys
 
+    @pytest.mark.parametrize("desc", ["0", "1"])
+    def test_without_a_value_to_sort_by_stand_last_as_in_the_list(self, client, make, desc):
+        make.orders(3)
+        make.orders(3, shipped_at=PLACED + timedelta(days=9))
+        make.orders(2)
+        make.orders(1, shipped_at=PLACED + timedelta(days=8))
+        asked = {"sort": "shipped_at", "desc": desc}
+
+        keys = visit(client, "/admin/orders/", **asked).keys
+
+        assert [row[0] for row in as_csv(client, "orders", **asked)[1]] == keys
+        assert len(keys) == 9
+
     def test_are_narrowed_as_the_list_is(self, client, make):
         other = make.suppliers(2)[1]
         make.products(30)
         make.products(3, supplier_id=other, active=False)
         for narrowed in (
             {"search": "product 3"},
-            {"supplier": "SUP2"},
+            {"supplier": ["SUP1", "SUP2"], "search": "sku:SKU003"},
             {"active": "no", "sort": "name", "desc": "0"},
             {"search": "nothing at all"},
         ):

@@ -6,12 +6,14 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select, text
 
-from backoffice.catalog.queries import product_grid
+from backoffice.catalog import queries
+from backoffice.catalog.queries import product_grid, supplier_grid
 from backoffice.database import db
 from backoffice.grid.extract import PATIENCE_MS, extract, let_be_read
 from backoffice.grid.extract import _decimals as decimals
 from backoffice.grid.extract import _ten_thousandths as ten_thousandths
 from backoffice.models import Order, OrderLine, OrderStatus, Product
+from backoffice.orders.queries import order_grid
 from backoffice.references import SUPPLIER
 
 
@@ -79,7 +81,20 @@ class TestColumns:
         columns = extract(product_grid(), ["sku", "price", "stock", "active", "updated_at"]).columns
 
         assert [column.name for column in columns if column.is_text] == ["sku"]
-        assert [column.name for column in columns if column.is_number] == ["price", "stock"]
+        assert [column.name for column in columns if column.is_decimal] == ["price"]
+
+    def test_that_count_and_add_up_are_as_exact_as_on_the_page(self, session, make, monkeypatch):
+        make.orders(1, lines=3)
+        make.orders(1, lines=0)
+
+        orders = shown(order_grid().order_by(Order.number), ["lines", "total"])
+        few = shown(supplier_grid(), ["products"])
+        monkeypatch.setattr(queries, "MOST_COUNTED", 2)
+        make.products(3)
+
+        assert orders == [(3, "59.94"), (0, "0.00")]
+        assert few == [(1,)]
+        assert shown(supplier_grid(), ["products"]) == [("2+",)]
 
 
 class TestReading:
