@@ -113,6 +113,7 @@ class ProductView(GridView):
     key_column = "sku"
     title_column = "name"
     reference = PRODUCT
+    references = {"supplier": SUPPLIER, "category": CATEGORY}
     statement = staticmethod(queries.product_grid)
     totals = staticmethod(queries.product_totals)
     form = ProductForm

@@ -25,6 +25,7 @@ COMMANDS = {
     "db": ("backoffice.cli.db", "Bring the tables up to date."),
     "demo": ("backoffice.cli.demo", "Fill a database with synthetic data, and serve it."),
     "doctor": ("backoffice.cli.doctor", "Check the settings and the database."),
+    "export": ("backoffice.cli.export", "Write all rows of a table as CSV."),
     "generate": ("backoffice.cli.generate", "Add synthetic data, for trials at size."),
     "import": ("backoffice.cli.imports", "Load CSV files."),
     "indexes": ("backoffice.cli.indexes", "Compare and build the declared indexes."),

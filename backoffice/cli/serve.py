@@ -19,6 +19,9 @@ from backoffice.monitoring.health import why_not_ready
 THREADS = 8
 """Requests that one process serves at once; they mostly wait for the database."""
 
+PATIENCE = 120
+"""Seconds that somebody may take to read what the network holds of a response, some 100 kB."""
+
 
 class Server(BaseApplication):
     """gunicorn with our settings, and none from files or its own environment variables.
@@ -46,7 +49,23 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_app()
+        return letting_go(create_app())
+
+
+def letting_go(app: Any) -> Any:
+    """``app`` for visitors who may stop reading.
+
+    Without a limit each of them would keep a thread, and of an export the database connection.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        def start(*arguments: Any) -> Any:
+            environ["gunicorn.socket"].settimeout(PATIENCE)
+            return start_response(*arguments)
+
+        return app(environ, start)
+
+    return answer
 
 
 @click.command("serve")

@@ -21,6 +21,7 @@ from backoffice.database import Rows, db, is_busy, reading
 from backoffice.grid import render
 from backoffice.grid.count import Count, count_only
 from backoffice.grid.edit import EditPages
+from backoffice.grid.export import ExportPages
 from backoffice.grid.filters import Filter
 from backoffice.grid.keyset import Sort
 from backoffice.grid.listing import Listing
@@ -37,7 +38,7 @@ TOTALS_SECONDS = 3.0
 """How long counting and adding up everything that matches may take."""
 
 
-class GridView(EditPages, ModelView):
+class GridView(ExportPages, EditPages, ModelView):
     """A list and its records.
 
     A subclass declares ``model``, ``statement`` (what the list selects: labelled columns and
@@ -48,6 +49,7 @@ class GridView(EditPages, ModelView):
     builds a form for every row.
     """
 
+    needs: ClassVar[dict[str, Action]] = {**EditPages.needs, **ExportPages.needs}
     list_template = "grid/list.html"
     statement: ClassVar[Callable[[], Rows]]
     filters: ClassVar[tuple[Filter, ...]] = ()

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Boolean, Enum, Integer
 from sqlalchemy.types import TypeEngine
 
+from backoffice.grid.formulas import unguarded
 from backoffice.imports.mapping import Cell, Layout
 from backoffice.imports.read import Row
 from backoffice.models.columns import Exact, UtcDateTime
@@ -131,7 +132,7 @@ def parser(kind: TypeEngine[Any], dialect: str) -> Parser:
 
 def _text(length: int | None) -> Parser:
     def text(cell: str) -> str | None:
-        cell = cell.strip()
+        cell = unguarded(cell.strip())
         if "\0" in cell:
             raise ValueError("holds a NUL character: remove it")
         if length is not None and len(cell) > length:

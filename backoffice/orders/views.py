@@ -67,6 +67,7 @@ class OrderView(GridView):
     model = Order
     noun = "order"
     key_column = "number"
+    references = {"customer": CUSTOMER}
     statement = staticmethod(queries.order_grid)
     totals = staticmethod(queries.order_totals)
     form = OrderForm

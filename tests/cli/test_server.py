@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from backoffice.cli.serve import PATIENCE, letting_go
 from tests.cli.conftest import CLEAN, ROOT
 from tests.conftest import SECRET
 
@@ -112,6 +113,24 @@ class TestDemo:
         assert f"port {port}" in run.stderr
         assert "--port" in run.stderr
         assert run.stdout == ""
+
+
+class TestLettingGo:
+    def test_bounds_how_long_a_response_waits_for_its_reader(self):
+        ours, theirs = socket.socketpair()
+        waits = []
+
+        def app(_environ, start_response):
+            waits.append(ours.gettimeout())
+            start_response("200 OK", [])
+            waits.append(ours.gettimeout())
+            return [b"ok"]
+
+        answer = letting_go(app)({"gunicorn.socket": ours}, lambda *_: None)
+
+        assert (waits, answer) == ([None, PATIENCE], [b"ok"])
+        ours.close()
+        theirs.close()
 
 
 class TestServe:
