@@ -50,6 +50,12 @@ class HistoryEntry(Base):
     changes: Mapped[dict[str, Any]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
 
     @property
+    def others(self) -> str:
+        """How many rows were changed with the record: ``12,344 others``, empty for none."""
+        number = self.changes.get("rows", 1) - 1
+        return f"{number:,} other{'s' if number > 1 else ''}" if number else ""
+
+    @property
     def told(self) -> list[Told]:
         """The changes of a single record in words; lines last, by number."""
         told: list[Told] = []
