@@ -17,8 +17,9 @@ from backoffice.database import allow_long_work, db
 from backoffice.grid import render
 from backoffice.grid.bulk import Bulk, BulkAction, OutdatedError, Preview
 from backoffice.grid.edit import EditPages
+from backoffice.grid.filters import Filter
 from backoffice.grid.forms import ReferringForm, said
-from backoffice.grid.keyset import MOST_INTEGER
+from backoffice.grid.record import as_id
 from backoffice.grid.state import ListState
 
 MOST_IDS = 10_000
@@ -69,7 +70,7 @@ class BulkPages:
     get_url: Any
     state_of: Any
     narrowing: Any
-    filters: Any
+    filters: ClassVar[tuple[Filter, ...]]
 
     @expose("/action/", methods=("GET", "POST"))
     def bulk_view(self) -> Any:
@@ -120,9 +121,10 @@ class BulkPages:
                 return "The list's address was not understood, and nothing was changed."
             return Selection(self.narrowing(state), self._described(state))
         texts = [text for part in request.form.getlist("ids") for text in part.split(",") if text]
-        if scope != "selected" or not all(map(_is_id, texts)):
+        chosen = [row_id for row_id in map(as_id, texts) if row_id is not None]
+        if scope != "selected" or len(chosen) < len(texts):
             abort(400, NOT_UNDERSTOOD)
-        ids = tuple(dict.fromkeys(map(int, texts)))
+        ids = tuple(dict.fromkeys(chosen))
         if not ids:
             return f"Select {self.name.lower()} first, then choose what to do with them."
         if len(ids) > MOST_IDS:
@@ -148,13 +150,13 @@ class BulkPages:
     def _apply(self, action: BulkAction, selection: Selection, form: Any) -> str:
         """Do it and commit; or say why nothing was done."""
         newest = _moment(request.form.get("newest", ""))
-        differing = request.form.get("differing", "")
-        if newest is None or not _is_id(differing):
+        differing = as_id(request.form.get("differing", ""))
+        if newest is None or differing is None:
             return OUTDATED
         bulk = self._bulk(action, selection, form)
         allow_long_work(db.session.connection())
         try:
-            bulk.write(db.session(), int(differing), newest)
+            bulk.write(db.session(), differing, newest)
             db.session.commit()
         except OutdatedError:
             db.session.rollback()
@@ -162,7 +164,7 @@ class BulkPages:
         except (IntegrityError, DataError):
             db.session.rollback()
             return REFUSED
-        flash(f"{self.counted(int(differing))}: {bulk.change.done[:160]}.", "success")
+        flash(f"{self.counted(differing)}: {bulk.change.done[:160]}.", "success")
         return ""
 
     def _show_preview(
@@ -203,10 +205,6 @@ class BulkPages:
 def _is_valid(form: ReferringForm) -> bool:
     form.resolve(db.session())
     return bool(form.validate())
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 20 and 0 < int(text) <= MOST_INTEGER
 
 
 def _moment(text: str) -> datetime | None:
