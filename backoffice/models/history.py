@@ -71,9 +71,9 @@ class HistoryEntry(Base):
         return told
 
 
-# One row for each row that an import or a bulk change wrote; they are rows of the entry's table. Serves
-# history.entries_of by its key. No foreign key: history is only ever added to, and checking that
-# 100,000 rows refer to one and the same entry takes five times as long as writing them.
+# One row for each row that an import or a bulk change wrote; they are rows of the entry's table.
+# Serves history.entries_of by its key. No foreign key: history is only ever added to, and checking
+# that 100,000 rows refer to one and the same entry takes five times as long as writing them.
 history_rows = Table(
     "history_rows",
     Base.metadata,
