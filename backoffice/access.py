@@ -27,6 +27,7 @@ class Action(StrEnum):
     VIEW = "view"
     EDIT = "edit"
     DELETE = "delete"
+    BULK = "bulk"
     IMPORT = "import"
     ADMINISTER = "administer"
 
@@ -35,6 +36,8 @@ LEAST = {
     Action.VIEW: "viewer",
     Action.EDIT: "editor",
     Action.DELETE: "manager",
+    # A whole filter in one go; selected rows are edits.
+    Action.BULK: "manager",
     Action.IMPORT: "manager",
     Action.ADMINISTER: "admin",
 }

@@ -72,7 +72,7 @@ def author() -> Author:
 
 
 def entries_of(record: Record, limit: int) -> Select[HistoryEntry]:
-    """The newest changes of one record, newest first, with the imports that wrote it.
+    """The newest changes of one record, newest first, with the writes of many rows that it was in.
 
     Two halves, each read from the end of its index: an OR of both would read all of the history.
     """

@@ -85,7 +85,7 @@ class Page:
     def rows(self) -> list[list[str]]:
         """The cells of a list's rows."""
         return [
-            [cell.text for cell in row.all("td")]
+            [cell.text for cell in row.all("td") if "select" not in cell.get("class").split()]
             for table in self.root.all("table", "grid")
             for body in table.all("tbody")
             for row in body.all("tr")
@@ -125,7 +125,11 @@ class Page:
     @property
     def form(self) -> dict[str, str]:
         """What the record's form would send if it were saved as it is."""
-        forms = [form for form in self.root.all("form") if _sends(form).get("version") is not None]
+        return self.form_with("version")
+
+    def form_with(self, name: str) -> dict[str, str]:
+        """What the one form with a field of this name would send."""
+        forms = [form for form in self.root.all("form") if name in _sends(form)]
         assert len(forms) == 1, f"{len(forms)} forms on {self.text}"
         return _sends(forms[0])
 
@@ -134,7 +138,7 @@ def _sends(form: Node) -> dict[str, str]:
     sent = {}
     for control in form.all("input"):
         kind = control.get("type")
-        if kind not in {"checkbox", "submit"} or "checked" in control.attributes:
+        if kind not in {"checkbox", "radio", "submit"} or "checked" in control.attributes:
             sent[control.get("name")] = control.get("value")
     for area in form.all("textarea"):
         sent[area.get("name")] = area.raw.removeprefix("\r\n").removeprefix("\n")

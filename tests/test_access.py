@@ -38,6 +38,8 @@ ALLOWED = {
     ("POST", "/admin/products/edit/"): EDITORS,
     ("GET", "/admin/products/delete/"): MANAGERS,
     ("POST", "/admin/products/delete/"): MANAGERS,
+    ("GET", "/admin/products/action/"): EDITORS,
+    ("POST", "/admin/products/action/"): EDITORS,  # on a whole filter: see tests/grid/test_bulk.py
     ("GET", "/admin/suppliers/"): VIEWERS,
     ("GET", "/admin/suppliers/lookup/"): VIEWERS,
     ("GET", "/admin/suppliers/export/"): VIEWERS,
@@ -48,6 +50,8 @@ ALLOWED = {
     ("POST", "/admin/suppliers/edit/"): EDITORS,
     ("GET", "/admin/suppliers/delete/"): MANAGERS,
     ("POST", "/admin/suppliers/delete/"): MANAGERS,
+    ("GET", "/admin/suppliers/action/"): EDITORS,
+    ("POST", "/admin/suppliers/action/"): EDITORS,  # on a whole filter: see tests/grid/test_bulk.py
     ("GET", "/admin/categories/"): VIEWERS,
     ("GET", "/admin/categories/lookup/"): VIEWERS,
     ("GET", "/admin/categories/export/"): VIEWERS,

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import Select
 
 from backoffice.catalog import queries
+from backoffice.catalog.actions import PRODUCT_ACTIONS, SUPPLIER_ACTIONS
 from backoffice.catalog.forms import CategoryForm, ProductForm, SupplierForm
+from backoffice.grid.bulk_pages import BulkPages
 from backoffice.grid.filters import flag, referred, span, text, yes_no
 from backoffice.grid.related import Related
 from backoffice.grid.view import GridView
@@ -18,7 +20,7 @@ SHORT_PRODUCT = ("sku", "name", "price", "stock", "active")
 LABELS = {"sku": "SKU", "contact_name": "Contact", "updated_at": "Last change"}
 
 
-class SupplierView(GridView):
+class SupplierView(BulkPages, GridView):
     """Suppliers by name; found by code, name or contact."""
 
     model = Supplier
@@ -28,6 +30,7 @@ class SupplierView(GridView):
     reference = SUPPLIER
     statement = staticmethod(queries.supplier_grid)
     form = SupplierForm
+    actions = SUPPLIER_ACTIONS
 
     column_list = (
         "code",
@@ -105,7 +108,7 @@ class CategoryView(GridView):
     )
 
 
-class ProductView(GridView):
+class ProductView(BulkPages, GridView):
     """Products, newest change first; found by SKU or name."""
 
     model = Product
@@ -117,6 +120,7 @@ class ProductView(GridView):
     statement = staticmethod(queries.product_grid)
     totals = staticmethod(queries.product_totals)
     form = ProductForm
+    actions = PRODUCT_ACTIONS
 
     column_list = ("sku", "name", "supplier", "price", "stock", "category", "active", "updated_at")
     column_labels = LABELS

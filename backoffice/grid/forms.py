@@ -13,7 +13,26 @@ from backoffice.grid.fields import ReferenceField
 from backoffice.grid.reference import Reference, find
 
 
-class RecordForm(Form):
+class ReferringForm(Form):
+    """A form whose fields may refer to rows of other tables by natural key."""
+
+    @property
+    def shown(self) -> list[Field]:
+        """The fields that people see, in order."""
+        return [field for field in self if not isinstance(field, HiddenField)]
+
+    def resolve(self, session: Session) -> None:
+        """Look up the keys of all reference fields: one statement for each table referred to."""
+        wanted: dict[Reference, list[ReferenceField]] = {}
+        for field in _reference_fields(self):
+            wanted.setdefault(field.reference, []).append(field)
+        for reference, fields in wanted.items():
+            rows = find(session, reference, {field.data for field in fields if field.data})
+            for field in fields:
+                field.choose(rows.get(field.data))
+
+
+class RecordForm(ReferringForm):
     """A form over one record; carries the version that it was filled from.
 
     ``base`` carries what each part said then, so that two people's changes can be told apart.
@@ -22,11 +41,6 @@ class RecordForm(Form):
 
     version = HiddenField()
     base = HiddenField()
-
-    @property
-    def shown(self) -> list[Field]:
-        """The fields that people see, in order."""
-        return [field for field in self if not isinstance(field, HiddenField)]
 
     def parts(self) -> dict[str, tuple[str, Field]]:
         """Name -> label and field: what two people can change without being in each other's way."""
@@ -57,16 +71,6 @@ class RecordForm(Form):
         """Write the fields to ``obj``, but never the version: the database counts that."""
         for field in self.shown:
             field.populate_obj(obj, field.name)
-
-    def resolve(self, session: Session) -> None:
-        """Look up the keys of all reference fields: one statement for each table referred to."""
-        wanted: dict[Reference, list[ReferenceField]] = {}
-        for field in _reference_fields(self):
-            wanted.setdefault(field.reference, []).append(field)
-        for reference, fields in wanted.items():
-            rows = find(session, reference, {field.data for field in fields if field.data})
-            for field in fields:
-                field.choose(rows.get(field.data))
 
     def record_version(self) -> int | None:
         """The version in the form; None when it is missing or not a number."""

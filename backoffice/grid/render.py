@@ -91,11 +91,13 @@ def body(
     rows: Iterable[Any],
     address: str,
     marks: Mapping[str, re.Pattern[str]] | None = None,
+    selected_by: str | None = None,
 ) -> Markup:
     """The rows as HTML; the first column and the lead link to the record.
 
     :param address: What the record's address begins with; the id follows.
     :param marks: Column -> what is marked in its texts: what was searched for.
+    :param selected_by: The column that a row's check box is named by; without it there is none.
     """
     start = escape(address)
     marks = marks or {}
@@ -113,6 +115,8 @@ def body(
         values = row._mapping  # noqa: SLF001 - SQLAlchemy's documented name
         link = f'<a href="{start}{values["id"]}">'
         parts.append("<tr>")
+        if selected_by is not None:
+            parts.append(_check_box(values["id"], values[selected_by]))
         parts.extend(
             f"{cell}{link}{show(values[name])}</a></td>"
             if links
@@ -121,6 +125,14 @@ def body(
         )
         parts.append("</tr>\n")
     return Markup("".join(parts))
+
+
+def _check_box(row_id: int, key: str) -> str:
+    """Part of the form `bulk`, which stands below the table; the label is there to be hit."""
+    return (
+        '<td class="select"><label><input type="checkbox" name="ids" form="bulk" '
+        f'autocomplete="off" value="{row_id}" aria-label="Select {escape(key)}"></label></td>'
+    )
 
 
 def table(columns: tuple[Column, ...], rows: Iterable[Any], address: str) -> Markup:

@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 from backoffice.access import Action, may
 from backoffice.database import Rows, db, is_busy, reading
 from backoffice.grid import render
+from backoffice.grid.bulk import BulkAction
 from backoffice.grid.count import Count, count_only
 from backoffice.grid.edit import EditPages
 from backoffice.grid.export import ExportPages
@@ -61,6 +62,9 @@ class GridView(ExportPages, EditPages, ModelView):
 
     Of the others the last go first where a page is narrow: list them by what they matter.
     """
+
+    actions: ClassVar[tuple[BulkAction, ...]] = ()
+    """What can be done to many rows at once; needs ``BulkPages`` among the bases."""
 
     # Flask-Admin's routes that are not offered: their names must not be routes at all.
     action_view = export = ajax_lookup = ajax_update = None
@@ -107,7 +111,10 @@ class GridView(ExportPages, EditPages, ModelView):
         if state.totals:
             listing = self._with_totals(listing)
         marks = self.search.marks(self.search.terms(state.search))
-        body = render.body(self.columns, listing.page.rows, self._record_address(), marks)
+        actions = self.actions if self.allows("bulk_view") else ()
+        selected_by = self.key_column if actions else None
+        address = self._record_address()
+        body = render.body(self.columns, listing.page.rows, address, marks, selected_by)
         page = self.render(
             self.list_template,
             listing=listing,
@@ -118,6 +125,7 @@ class GridView(ExportPages, EditPages, ModelView):
             sort_label=render.label_of(state.sort.name, self.column_labels),
             sort_is_moment=isinstance(state.sort.columns[0].type, UtcDateTime),
             body=body,
+            actions=actions,
             filters=self.filters,
             page_sizes=PAGE_SIZES,
         )
@@ -184,6 +192,11 @@ class GridView(ExportPages, EditPages, ModelView):
             self.column_labels.get(n) or n.replace("_", " ") for n in self.column_searchable_list
         ]
         return ", ".join(names).capitalize() if names[0].islower() else ", ".join(names)
+
+    @property
+    def selects_all(self) -> bool:
+        """Whether the current user may act on all that a list shows, page by page or not."""
+        return may(current_user, Action.BULK)
 
     @property
     def imports(self) -> bool:

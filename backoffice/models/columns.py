@@ -73,6 +73,28 @@ def exact_to_text(value: Decimal, thousands: str = "") -> str:
     return text[:-2] if text.endswith("00") else text.rstrip("0")
 
 
+class cents(GenericFunction[Decimal]):  # noqa: N801 - SQL functions are lower case
+    """``cents(a, b)``: the product of two amounts, neither negative, half up to two places.
+
+    On SQLite both count in ten-thousandths, and the product must stay below 9.2e18.
+    """
+
+    type = Exact()
+    inherit_cache = True
+
+
+@compiles(cents)
+def _cents(element: cents, compiler: Any, **options: Any) -> str:
+    a, b = (compiler.process(part, **options) for part in element.clauses)
+    return f"round({a} * {b}, 2)"
+
+
+@compiles(cents, "sqlite")
+def _cents_sqlite(element: cents, compiler: Any, **options: Any) -> str:
+    a, b = (compiler.process(part, **options) for part in element.clauses)
+    return f"(({a} * {b} + 500000) / 1000000 * 100)"  # integers: the division cuts off
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment, always time-zone aware and in UTC.
 

@@ -50,6 +50,12 @@ class HistoryEntry(Base):
     changes: Mapped[dict[str, Any]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
 
     @property
+    def others(self) -> str:
+        """How many rows were changed with the record: ``12,344 others``, empty for none."""
+        number = self.changes.get("rows", 1) - 1
+        return f"{number:,} other{'s' if number > 1 else ''}" if number else ""
+
+    @property
     def told(self) -> list[Told]:
         """The changes of a single record in words; lines last, by number."""
         told: list[Told] = []
@@ -65,9 +71,9 @@ class HistoryEntry(Base):
         return told
 
 
-# One row for each row that an import wrote; they are rows of the entry's table. Serves
-# history.entries_of by its key. No foreign key: history is only ever added to, and checking that
-# 100,000 rows refer to one and the same entry takes five times as long as writing them.
+# One row for each row that an import or a bulk change wrote; they are rows of the entry's table.
+# Serves history.entries_of by its key. No foreign key: history is only ever added to, and checking
+# that 100,000 rows refer to one and the same entry takes five times as long as writing them.
 history_rows = Table(
     "history_rows",
     Base.metadata,

@@ -35,5 +35,18 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
   addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
 }
 
+// What takes long says that it runs, and is not sent twice.
+for (const form of document.querySelectorAll("form[data-busy]")) {
+  form.addEventListener("submit", ({ submitter }) => setTimeout(() => { // its value is sent before
+    const words = submitter.textContent;
+    submitter.disabled = true;
+    submitter.textContent = form.dataset.busy;
+    addEventListener("pageshow", () => {
+      submitter.disabled = false;
+      submitter.textContent = words;
+    }, { once: true });
+  }));
+}
+
 // An error summary takes the focus, so that it is read out and its links are the next stop.
 document.querySelector("[data-focus]")?.focus();

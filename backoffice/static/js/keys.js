@@ -26,6 +26,8 @@ function list() {
     [["j"], find(".grid") && "Next row"],
     [["k"], find(".grid") && "Previous row"],
     [["Enter"], find(".grid") && "Open the row"],
+    [["x"], find("#bulk") && "Select the row"],
+    [["a"], find("#bulk") && "Act on the selected rows"],
     ...["n", "e"].map(action).map(([keys, link]) => [keys, link && textOf(link)]),
     ...[...sections].map(([letter, link]) => [["g", letter], textOf(link)]),
     [["?"], "This list"],
@@ -65,13 +67,15 @@ const keys = {
   e: () => find("[data-key=e]")?.click(),
   j: () => move(1),
   k: () => move(-1),
+  x: () => document.activeElement.closest(".grid tbody tr")?.querySelector("[name=ids]")?.click(),
+  a: () => find("#bulk [name=action]")?.focus(),
   "?": showList,
 };
 
 let wentAt = 0; // when `g` was pressed
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, select, textarea, dialog, [contenteditable]");
+  const typing = event.target.closest("input:not([type=checkbox]), select, textarea, dialog, [contenteditable]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const goes = event.timeStamp - wentAt < WAIT;
   wentAt = 0;
