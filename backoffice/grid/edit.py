@@ -94,8 +94,15 @@ class EditPages(RecordPages):
         return self._commit(form)
 
     def _commit(self, form: RecordForm) -> bool:
+        if not self._flush(form):
+            return False
+        db.session.commit()
+        return True
+
+    def _flush(self, form: RecordForm) -> bool:
+        """Write, to be committed; False when a rule was broken, which the form then tells."""
         try:
-            db.session.commit()
+            db.session.flush()
         except (IntegrityError, DataError) as error:
             db.session.rollback()
             tell_refusal(form, self.model.__tablename__, error)

@@ -52,12 +52,8 @@ class RecordPages(Guarded):
 
     def get_one(self, id: Any) -> Any:  # noqa: A002 - Flask-Admin's name
         """The record, or None when there is none with that id."""
-        text = str(id)
-        if not (text.isascii() and text.isdecimal() and len(text) < 20):
-            return None
-        if not 0 < int(text) <= MOST_INTEGER:
-            return None
-        return db.session.scalar(self.record_statement(int(text)))
+        row_id = read_id(str(id))
+        return None if row_id is None else db.session.scalar(self.record_statement(row_id))
 
     def _record(self) -> Any:
         record = self.get_one(request.args.get("id", ""))
@@ -164,3 +160,10 @@ class RecordPages(Guarded):
             flash("Somebody used or changed it just now. Look again before deleting.", "warning")
             return False
         return True
+
+
+def read_id(text: str) -> int | None:
+    """The id that an address carries; None when no row can have it."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 20):
+        return None
+    return int(text) if 0 < int(text) <= MOST_INTEGER else None

@@ -19,8 +19,8 @@ from werkzeug.datastructures import MultiDict
 from backoffice.access import Action, may
 from backoffice.database import Rows, db, is_busy, reading
 from backoffice.grid import render
+from backoffice.grid.cells import CellPages
 from backoffice.grid.count import Count, count_only
-from backoffice.grid.edit import EditPages
 from backoffice.grid.filters import Filter
 from backoffice.grid.keyset import Sort
 from backoffice.grid.listing import Listing
@@ -37,7 +37,7 @@ TOTALS_SECONDS = 3.0
 """How long counting and adding up everything that matches may take."""
 
 
-class GridView(EditPages, ModelView):
+class GridView(CellPages, ModelView):
     """A list and its records.
 
     A subclass declares ``model``, ``statement`` (what the list selects: labelled columns and
@@ -105,7 +105,8 @@ class GridView(EditPages, ModelView):
         if state.totals:
             listing = self._with_totals(listing)
         marks = self.search.marks(self.search.terms(state.search))
-        body = render.body(self.columns, listing.page.rows, self._record_address(), marks)
+        editable = self.editable if self.allows("cell_view") else ()
+        body = render.body(self.columns, listing.page.rows, self._record_address(), marks, editable)
         page = self.render(
             self.list_template,
             listing=listing,
