@@ -56,8 +56,9 @@ function take(page, before, typed) {
     if (before.value !== typed) again.value = before.value; // typed on while the answer was on its way
     if (before.selectionStart != null) again.setSelectionRange(before.selectionStart, before.selectionEnd);
   }
-  const told = [...document.querySelectorAll(".message"), list().querySelector(".where, .empty h2")];
-  say(told.map((part) => part?.textContent.trim()).join(". "));
+  const where = list().querySelector(".where") ?? document.querySelector(".page-header .context");
+  const told = [...document.querySelectorAll(".message"), where];
+  say(told.map((part) => part.textContent.trim()).join(". "));
 }
 
 function replace(part, page) {
