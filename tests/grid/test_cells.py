@@ -212,6 +212,7 @@ class TestCost:
             "INSERT history",
             "SELECT orders",
         ]
+        assert "order_lines" not in "".join(ran)
 
     def test_of_a_reference_is_its_look_up_and_its_name_for_history(self, client, make, statements):
         product = make.products()[0]

@@ -6,6 +6,7 @@
 import { settle } from "./cells.js";
 import { say } from "./live.js";
 
+const OURS = ":is(#list, .page-header .context)"; // where links and forms are the list's own
 const PARTS = ["#list", ".page-header .context", ".page-header .actions", ".messages", ".cost"];
 
 const list = () => document.getElementById("list");
@@ -47,7 +48,7 @@ function push(url) {
 /** Puts the parts of `page` in place; the focus stays on its control, or goes to the first row. */
 function take(page, before, typed) {
   for (const hidden of page.querySelectorAll("noscript")) hidden.remove(); // read as if there were no scripts
-  const within = list().contains(before), again = within && page.querySelector(selectorOf(before));
+  const within = before.closest(OURS), again = within && page.querySelector(selectorOf(before));
   for (const part of PARTS) replace(part, page);
   document.title = page.title;
   document.dispatchEvent(new CustomEvent("grid:swapped"));
@@ -80,7 +81,7 @@ function selectorOf(control) {
 const go = async (url) => { if (await settle()) swap(url); };
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("#list a[href]");
+  const link = event.target.closest(`${OURS} a[href]`);
   const plain = event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
   if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
   if (!isHere(link) || link.hash) return;
