@@ -61,10 +61,20 @@ def may(user: Any, action: Action) -> bool:
 class Guarded:
     """Keeps an admin view from those who may not use it; list it before Flask-Admin's class.
 
-    ``needs`` names the action of each view method; a method that is not listed needs VIEW.
+    ``needs`` names the actions of the view methods that a class adds, and of no others: those of
+    its bases hold as well. A method that none lists needs VIEW.
     """
 
     needs: ClassVar[dict[str, Action]] = {}
+
+    @classmethod
+    def needed(cls, view: str) -> Action:
+        """What somebody must be allowed to do for this view method."""
+        for part in cls.__mro__:
+            if view in vars(part).get("needs", {}):
+                action: Action = vars(part)["needs"][view]
+                return action
+        return Action.VIEW
 
     def is_accessible(self) -> bool:
         return may(current_user, Action.VIEW)
@@ -76,7 +86,7 @@ class Guarded:
 
     def _handle_view(self, name: str, **kwargs: Any) -> Any:
         refused = super()._handle_view(name, **kwargs)  # type: ignore[misc]
-        if refused is None and not may(current_user, self.needs.get(name, Action.VIEW)):
+        if refused is None and not may(current_user, self.needed(name)):
             abort(403)
         return refused
 

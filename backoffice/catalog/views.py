@@ -42,6 +42,7 @@ class SupplierView(BulkPages, GridView):
         "active",
         "updated_at",
     )
+    editable = ("name", "contact_name", "city", "country", "active")
     column_labels = LABELS
     column_searchable_list = ("code", "name", "contact_name")
     column_sortable_list = ("code", "name")
@@ -89,6 +90,7 @@ class CategoryView(GridView):
     form = CategoryForm
 
     column_list = ("name", "description", "products", "updated_at")
+    editable = ("name", "description")
     column_labels = LABELS
     column_searchable_list = ("name", "description")
     column_sortable_list = ("name",)
@@ -123,6 +125,7 @@ class ProductView(BulkPages, GridView):
     actions = PRODUCT_ACTIONS
 
     column_list = ("sku", "name", "supplier", "price", "stock", "category", "active", "updated_at")
+    editable = ("name", "supplier", "price", "stock", "category", "active")
     column_labels = LABELS
     column_searchable_list = ("sku", "name")
     column_sortable_list = ("sku", "name", "price", "updated_at")

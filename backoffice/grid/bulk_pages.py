@@ -16,7 +16,6 @@ from backoffice.access import Action, may
 from backoffice.database import allow_long_work, db
 from backoffice.grid import render
 from backoffice.grid.bulk import Bulk, BulkAction, OutdatedError, Preview
-from backoffice.grid.edit import EditPages
 from backoffice.grid.filters import Filter
 from backoffice.grid.forms import ReferringForm, said
 from backoffice.grid.record import as_id
@@ -55,7 +54,7 @@ class BulkPages:
     change of a million rows is a request of a few hundred bytes.
     """
 
-    needs: ClassVar[dict[str, Action]] = {**EditPages.needs, "bulk_view": Action.EDIT}
+    needs: ClassVar[dict[str, Action]] = {"bulk_view": Action.EDIT}
     action_template = "grid/action.html"
     actions: ClassVar[tuple[BulkAction, ...]]
 

@@ -23,7 +23,6 @@ class EditPages(RecordPages):
     """Adds the forms to a record's pages."""
 
     needs: ClassVar[dict[str, Action]] = {
-        **RecordPages.needs,
         "create_view": Action.EDIT,
         "edit_view": Action.EDIT,
     }
@@ -94,8 +93,15 @@ class EditPages(RecordPages):
         return self._commit(form)
 
     def _commit(self, form: RecordForm) -> bool:
+        if not self._flush(form):
+            return False
+        db.session.commit()
+        return True
+
+    def _flush(self, form: RecordForm) -> bool:
+        """Write, to be committed; False when a rule was broken, which the form then tells."""
         try:
-            db.session.commit()
+            db.session.flush()
         except (IntegrityError, DataError) as error:
             db.session.rollback()
             tell_refusal(form, self.model.__tablename__, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy.orm import InstrumentedAttribute
@@ -10,9 +11,11 @@ from wtforms import (
     BooleanField,
     Field,
     Form,
+    SelectField,
     StringField,
     TextAreaField,
 )
+from wtforms.fields import SelectChoice
 from wtforms.validators import (
     InputRequired,
     Length,
@@ -63,6 +66,18 @@ def long_text_field(label: str, **options: Any) -> TextAreaField:
 
 def check_field(label: str, **options: Any) -> BooleanField:
     return BooleanField(label, default=True, **options)
+
+
+class StateField(SelectField):
+    """One member of an enumeration."""
+
+    def __init__(self, label: str, kind: type[StrEnum], **options: Any) -> None:
+        choices = [SelectChoice(state.value, state.value.capitalize()) for state in kind]
+        super().__init__(label, choices=choices, **options)
+        self.kind = kind
+
+    def populate_obj(self, obj: Any, name: str) -> None:
+        setattr(obj, name, self.kind(self.data))
 
 
 class WholeField(StringField):

@@ -82,7 +82,7 @@ class RecordPages(Guarded):
 
     def allows(self, view: str) -> bool:
         """Whether the current user may use this view's page; the page offers it only then."""
-        return may(current_user, self.needs.get(view, Action.VIEW))
+        return may(current_user, self.needed(view))
 
     def shown(self, value: Any) -> Markup:
         """A value of the details page; a related record is a link to it."""

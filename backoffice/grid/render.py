@@ -92,19 +92,23 @@ def body(
     address: str,
     marks: Mapping[str, re.Pattern[str]] | None = None,
     selected_by: str | None = None,
+    editable: Collection[str] = (),
 ) -> Markup:
     """The rows as HTML; the first column and the lead link to the record.
 
     :param address: What the record's address begins with; the id follows.
     :param marks: Column -> what is marked in its texts: what was searched for.
     :param selected_by: The column that a row's check box is named by; without it there is none.
+    :param editable: The columns whose cells are edited in place, see ``cells.js``.
     """
     start = escape(address)
     marks = marks or {}
     cells = [
         (
             column.name,
-            f'<td class="{column.css}">',
+            f'<td class="{column.css} edit" data-field="{column.name}">'
+            if column.name in editable
+            else f'<td class="{column.css}">',
             _marked(marks[column.name]) if column.name in marks else column.show,
             column.links,
         )
@@ -114,7 +118,7 @@ def body(
     for row in rows:
         values = row._mapping  # noqa: SLF001 - SQLAlchemy's documented name
         link = f'<a href="{start}{values["id"]}">'
-        parts.append("<tr>")
+        parts.append(f'<tr data-id="{values["id"]}">' if editable else "<tr>")
         if selected_by is not None:
             parts.append(_check_box(values["id"], values[selected_by]))
         parts.extend(

@@ -20,8 +20,8 @@ from backoffice.access import Action, may
 from backoffice.database import Rows, db, is_busy, reading
 from backoffice.grid import render
 from backoffice.grid.bulk import BulkAction
+from backoffice.grid.cells import CellPages
 from backoffice.grid.count import Count, count_only
-from backoffice.grid.edit import EditPages
 from backoffice.grid.export import ExportPages
 from backoffice.grid.filters import Filter
 from backoffice.grid.keyset import Sort
@@ -39,7 +39,7 @@ TOTALS_SECONDS = 3.0
 """How long counting and adding up everything that matches may take."""
 
 
-class GridView(ExportPages, EditPages, ModelView):
+class GridView(ExportPages, CellPages, ModelView):
     """A list and its records.
 
     A subclass declares ``model``, ``statement`` (what the list selects: labelled columns and
@@ -50,7 +50,6 @@ class GridView(ExportPages, EditPages, ModelView):
     builds a form for every row.
     """
 
-    needs: ClassVar[dict[str, Action]] = {**EditPages.needs, **ExportPages.needs}
     list_template = "grid/list.html"
     statement: ClassVar[Callable[[], Rows]]
     filters: ClassVar[tuple[Filter, ...]] = ()
@@ -112,9 +111,14 @@ class GridView(ExportPages, EditPages, ModelView):
             listing = self._with_totals(listing)
         marks = self.search.marks(self.search.terms(state.search))
         actions = self.actions if self.allows("bulk_view") else ()
-        selected_by = self.key_column if actions else None
-        address = self._record_address()
-        body = render.body(self.columns, listing.page.rows, address, marks, selected_by)
+        body = render.body(
+            self.columns,
+            listing.page.rows,
+            self._record_address(),
+            marks,
+            self.key_column if actions else None,
+            self.editable if self.allows("cell_view") else (),
+        )
         page = self.render(
             self.list_template,
             listing=listing,

@@ -8,14 +8,14 @@ from typing import Any
 
 from flask import abort
 from sqlalchemy.orm.attributes import flag_modified
-from wtforms import BooleanField, Field, FieldList, Form, FormField, HiddenField, SelectField
-from wtforms.fields import SelectChoice
+from wtforms import BooleanField, Field, FieldList, Form, FormField, HiddenField
 from wtforms.validators import ValidationError
 
 from backoffice.grid.fields import (
     ExactField,
     MomentField,
     ReferenceField,
+    StateField,
     WholeField,
     long_text_field,
     text_field,
@@ -94,11 +94,7 @@ class OrderForm(RecordForm):
 
     number = text_field("Number", Order.number)
     customer = ReferenceField("Customer", CUSTOMER, required=False)
-    status = SelectField(
-        "Status",
-        choices=[SelectChoice(status.value, status.value.capitalize()) for status in OrderStatus],
-        default=OrderStatus.DRAFT.value,
-    )
+    status = StateField("Status", OrderStatus, default=OrderStatus.DRAFT.value)
     placed_at = MomentField("Placed", required=True, default=this_minute)
     shipped_at = MomentField("Shipped")
     note = long_text_field("Note")
@@ -153,8 +149,6 @@ class OrderForm(RecordForm):
         for field in self.shown:
             if field is self.lines:
                 self._populate_lines(order)
-            elif field is self.status:
-                order.status = OrderStatus(field.data)
             else:
                 field.populate_obj(order, field.name)
 

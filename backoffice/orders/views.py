@@ -27,6 +27,7 @@ class CustomerView(GridView):
     form = CustomerForm
 
     column_list = ("code", "name", "contact_name", "city", "country", "updated_at")
+    editable = ("name", "contact_name", "city", "country")
     column_labels = {"contact_name": "Contact", "updated_at": "Last change"}
     column_searchable_list = ("code", "name", "contact_name")
     column_sortable_list = ("code", "name")
@@ -84,6 +85,7 @@ class OrderView(GridView):
         "shipped_at",
         "ship_country",
     )
+    editable = ("status", "shipped_at", "ship_country")
     column_labels = {
         "placed_at": "Placed",
         "shipped_at": "Shipped",

@@ -5,9 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
 
-from backoffice.database import db
 from backoffice.models import Order, Product
 from tests import stored
 from tests.grid.sections import MODELS, TABLES, first
@@ -147,23 +145,6 @@ class TestMerge:
 
         row = stored.one(app, Product, product)
         assert (page.status, row.name, row.stock) == (409, "Mine", 1)
-
-
-@pytest.fixture
-def before_writing(app):
-    """Runs SQL on a connection of its own right before the session of a request writes."""
-    waiting = []
-
-    def come_between(_session, _flush, _instances):
-        if waiting:
-            with stored.elsewhere(app) as connection:
-                connection.execute(text(waiting.pop()))
-
-    with app.app_context():
-        event.listen(db.session, "before_flush", come_between)
-    yield waiting.append
-    with app.app_context():
-        event.remove(db.session, "before_flush", come_between)
 
 
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)

@@ -11,20 +11,18 @@ document.querySelector("[data-theme-switch]")?.addEventListener("click", (event)
 });
 
 // A filter that is chosen from a list applies at once; the button stays for the others.
-for (const select of document.querySelectorAll("select[data-submit]")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
-}
+// Listened for on the document: a list's controls are replaced while the page stays, see swap.js.
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("select[data-submit]")) target.form.requestSubmit();
+});
 // What says nothing does not belong in the address: empty filters, the usual sort.
-for (const form of document.querySelectorAll("form[method=get]")) {
-  form.addEventListener("submit", () => {
-    for (const input of form.elements) {
-      if (input.name && ["", input.dataset.default].includes(input.value)) input.disabled = true;
-    }
-  });
-}
-// Going back shows the page as it was left: the fields must work again.
-addEventListener("pageshow", () => {
-  for (const input of document.querySelectorAll("form[method=get] :disabled")) input.disabled = false;
+document.addEventListener("formdata", ({ target: form, formData }) => {
+  if (form.method !== "get") return;
+  const said = [...formData].filter(
+    ([name, value]) => !["", form.elements.namedItem(name)?.dataset?.default].includes(value),
+  );
+  for (const name of new Set(formData.keys())) formData.delete(name);
+  for (const [name, value] of said) formData.append(name, value);
 });
 
 // Leaving a form with unsaved changes asks first.

@@ -28,6 +28,9 @@ function list() {
     [["Enter"], find(".grid") && "Open the row"],
     [["x"], find("#bulk") && "Select the row"],
     [["a"], find("#bulk") && "Act on the selected rows"],
+    [["→"], find("td.edit") && "To the row's cells; arrows go on"],
+    [["F2"], find("td.edit") && "Edit the cell; so does e"],
+    [["Tab"], find("td.edit") && "Save the cell and edit the next"],
     ...["n", "e"].map(action).map(([keys, link]) => [keys, link && textOf(link)]),
     ...[...sections].map(([letter, link]) => [["g", letter], textOf(link)]),
     [["?"], "This list"],
@@ -61,10 +64,17 @@ function showList() {
   dialog.showModal();
 }
 
+/** Presses what `key` stands for; false where the page has no such thing. */
+function press(key) {
+  const target = find(`[data-key=${key}]`);
+  target?.click();
+  return Boolean(target);
+}
+
 const keys = {
   "/": () => find("input[name=search]")?.select(),
-  n: () => find("[data-key=n]")?.click(),
-  e: () => find("[data-key=e]")?.click(),
+  n: () => press("n"),
+  e: () => press("e"),
   j: () => move(1),
   k: () => move(-1),
   x: () => document.activeElement.closest(".grid tbody tr")?.querySelector("[name=ids]")?.click(),
@@ -81,7 +91,6 @@ document.addEventListener("keydown", (event) => {
   wentAt = 0;
   if (goes && sections.has(event.key)) sections.get(event.key).click();
   else if (event.key === "g") wentAt = event.timeStamp;
-  else if (event.key in keys) keys[event.key]();
-  else return;
+  else if (!(event.key in keys) || keys[event.key]() === false) return;
   event.preventDefault();
 });

@@ -112,4 +112,9 @@ export function attach(input) {
   input.addEventListener("blur", close);
 }
 
-for (const input of document.querySelectorAll("input[data-lookup]")) attach(input);
+function attachAll() {
+  for (const input of document.querySelectorAll("input[data-lookup]:not([role])")) attach(input);
+}
+
+document.addEventListener("grid:swapped", attachAll);
+attachAll();
