@@ -90,6 +90,7 @@ def body(
     columns: tuple[Column, ...],
     rows: Iterable[Any],
     address: str,
+    *,
     marks: Mapping[str, re.Pattern[str]] | None = None,
     selected_by: str | None = None,
     editable: Collection[str] = (),

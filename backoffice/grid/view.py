@@ -115,9 +115,9 @@ class GridView(ExportPages, CellPages, ModelView):
             self.columns,
             listing.page.rows,
             self._record_address(),
-            marks,
-            self.key_column if actions else None,
-            self.editable if self.allows("cell_view") else (),
+            marks=marks,
+            selected_by=self.key_column if actions else None,
+            editable=self.editable if self.allows("cell_view") else (),
         )
         page = self.render(
             self.list_template,
