@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from backoffice.models.columns import UtcDateTime, plain_order, utc_now
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
