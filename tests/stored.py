@@ -59,6 +59,22 @@ def elsewhere(app: Flask) -> Iterator[Connection]:
         yield connection
 
 
+def returned(app: Flask, work: Any) -> list[list[str]]:
+    """Run ``work`` and return, of each of its statements with rows, the names of their columns."""
+    names: list[list[str]] = []
+
+    def note(_connection: Any, cursor: Any, *_: Any) -> None:
+        if cursor.description:
+            names.append([column[0] for column in cursor.description])
+
+    event.listen(engine(app), "after_cursor_execute", note)
+    try:
+        work()
+    finally:
+        event.remove(engine(app), "after_cursor_execute", note)
+    return names
+
+
 def plan(app: Flask, work: Any) -> list[tuple[str, list[str]]]:
     """Run ``work`` and return each of its statements with the database's plan for it.
 

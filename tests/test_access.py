@@ -31,6 +31,10 @@ ALLOWED = {
     ("GET", "/admin/products/"): VIEWERS,
     ("GET", "/admin/products/lookup/"): VIEWERS,
     ("GET", "/admin/products/export/"): VIEWERS,
+    ("GET", "/admin/products/columns/"): VIEWERS,
+    ("POST", "/admin/products/columns/"): VIEWERS,
+    ("GET", "/admin/products/views/"): VIEWERS,
+    ("POST", "/admin/products/views/"): VIEWERS,
     ("GET", "/admin/products/details/"): VIEWERS,
     ("GET", "/admin/products/new/"): EDITORS,
     ("POST", "/admin/products/new/"): EDITORS,
@@ -45,6 +49,10 @@ ALLOWED = {
     ("GET", "/admin/suppliers/"): VIEWERS,
     ("GET", "/admin/suppliers/lookup/"): VIEWERS,
     ("GET", "/admin/suppliers/export/"): VIEWERS,
+    ("GET", "/admin/suppliers/columns/"): VIEWERS,
+    ("POST", "/admin/suppliers/columns/"): VIEWERS,
+    ("GET", "/admin/suppliers/views/"): VIEWERS,
+    ("POST", "/admin/suppliers/views/"): VIEWERS,
     ("GET", "/admin/suppliers/details/"): VIEWERS,
     ("GET", "/admin/suppliers/new/"): EDITORS,
     ("POST", "/admin/suppliers/new/"): EDITORS,
@@ -59,6 +67,10 @@ ALLOWED = {
     ("GET", "/admin/categories/"): VIEWERS,
     ("GET", "/admin/categories/lookup/"): VIEWERS,
     ("GET", "/admin/categories/export/"): VIEWERS,
+    ("GET", "/admin/categories/columns/"): VIEWERS,
+    ("POST", "/admin/categories/columns/"): VIEWERS,
+    ("GET", "/admin/categories/views/"): VIEWERS,
+    ("POST", "/admin/categories/views/"): VIEWERS,
     ("GET", "/admin/categories/details/"): VIEWERS,
     ("GET", "/admin/categories/new/"): EDITORS,
     ("POST", "/admin/categories/new/"): EDITORS,
@@ -71,6 +83,10 @@ ALLOWED = {
     ("GET", "/admin/orders/"): VIEWERS,
     ("GET", "/admin/orders/lookup/"): VIEWERS,
     ("GET", "/admin/orders/export/"): VIEWERS,
+    ("GET", "/admin/orders/columns/"): VIEWERS,
+    ("POST", "/admin/orders/columns/"): VIEWERS,
+    ("GET", "/admin/orders/views/"): VIEWERS,
+    ("POST", "/admin/orders/views/"): VIEWERS,
     ("GET", "/admin/orders/details/"): VIEWERS,
     ("GET", "/admin/orders/new/"): EDITORS,
     ("POST", "/admin/orders/new/"): EDITORS,
@@ -83,6 +99,10 @@ ALLOWED = {
     ("GET", "/admin/customers/"): VIEWERS,
     ("GET", "/admin/customers/lookup/"): VIEWERS,
     ("GET", "/admin/customers/export/"): VIEWERS,
+    ("GET", "/admin/customers/columns/"): VIEWERS,
+    ("POST", "/admin/customers/columns/"): VIEWERS,
+    ("GET", "/admin/customers/views/"): VIEWERS,
+    ("POST", "/admin/customers/views/"): VIEWERS,
     ("GET", "/admin/customers/details/"): VIEWERS,
     ("GET", "/admin/customers/new/"): EDITORS,
     ("POST", "/admin/customers/new/"): EDITORS,
@@ -142,6 +162,8 @@ def address(rule: str, records: dict[str, int]) -> str:
     section = rule.split("/")[2] if rule.startswith("/admin/") else ""
     if rule.endswith("/cell/"):
         return f"{rule}?id={records[section]}&field={'status' if section == 'orders' else 'name'}"
+    if rule.endswith("/views/"):  # its id is a view's
+        return rule
     return f"{rule}?id={records[section]}" if section else rule
 
 
@@ -265,7 +287,7 @@ class TestReading:
             if response.mimetype == "text/html":
                 # By how a list was left, each record would have an address for every list.
                 found |= {
-                    re.sub(r"list=[^&]*&", "", urljoin(page, unescape(link)).split("#")[0])
+                    re.sub(r"list=[^&]*&?", "", urljoin(page, unescape(link)).split("#")[0])
                     for link in re.findall(r'(?:href|action|data-lookup)="([^"]+)"', response.text)
                 } - {"/logout"}
 

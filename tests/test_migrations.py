@@ -14,6 +14,7 @@ from backoffice.config import ROOT
 from backoffice.database import begins_reading, db
 from backoffice.indexes.build import build
 from backoffice.indexes.plan import State, compare
+from backoffice.models import User
 from backoffice.monitoring.drift import catalog, declared_catalog, differences
 from backoffice.monitoring.health import current_revision, head_revision
 from tests.conftest import BOTH, SECRET
@@ -84,6 +85,8 @@ class TestEveryRevision:
         make = Make(context)
         make.products(3)
         make.orders(2)
+        db.session.add(User(email="ann@example.com", role="editor", fs_uniquifier="ann"))
+        db.session.commit()
 
         for _ in REVISIONS:
             before, shape_before = rows(), tables()

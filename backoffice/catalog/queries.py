@@ -15,7 +15,7 @@ MOST_COUNTED = 1_000
 
 
 def supplier_grid() -> Rows:
-    """One row a supplier, unordered: the grid adds order and limit."""
+    """One row a supplier, unordered: the grid adds order and limit, and drops what is not shown."""
     return select(
         Supplier.id,
         Supplier.code,
@@ -26,6 +26,12 @@ def supplier_grid() -> Rows:
         _products_of(Supplier).label("products"),
         Supplier.active,
         Supplier.updated_at,
+        Supplier.email,
+        Supplier.phone,
+        Supplier.street,
+        Supplier.postal_code,
+        Supplier.region,
+        Supplier.created_at,
     )
 
 
@@ -45,6 +51,7 @@ def category_grid() -> Rows:
         Category.description,
         _products_of(Category).label("products"),
         Category.updated_at,
+        Category.created_at,
     )
 
 
@@ -65,6 +72,9 @@ def product_grid() -> Rows:
             Product.stock,
             Product.active,
             Product.updated_at,
+            Product.reorder_level,
+            Product.description,
+            Product.created_at,
         )
         .outerjoin(Product.supplier)
         .outerjoin(Product.category)

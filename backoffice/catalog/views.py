@@ -17,7 +17,12 @@ from backoffice.models import Category, Product, Supplier
 from backoffice.references import CATEGORY, PRODUCT, SUPPLIER
 
 SHORT_PRODUCT = ("sku", "name", "price", "stock", "active")
-LABELS = {"sku": "SKU", "contact_name": "Contact", "updated_at": "Last change"}
+LABELS = {
+    "sku": "SKU",
+    "contact_name": "Contact",
+    "updated_at": "Last change",
+    "created_at": "Added",
+}
 
 
 class SupplierView(BulkPages, GridView):
@@ -43,6 +48,7 @@ class SupplierView(BulkPages, GridView):
         "updated_at",
     )
     editable = ("name", "contact_name", "city", "country", "active")
+    column_optional_list = ("email", "phone", "street", "postal_code", "region", "created_at")
     column_labels = LABELS
     column_searchable_list = ("code", "name", "contact_name")
     column_sortable_list = ("code", "name")
@@ -91,6 +97,7 @@ class CategoryView(GridView):
 
     column_list = ("name", "description", "products", "updated_at")
     editable = ("name", "description")
+    column_optional_list = ("created_at",)
     column_labels = LABELS
     column_searchable_list = ("name", "description")
     column_sortable_list = ("name",)
@@ -126,6 +133,7 @@ class ProductView(BulkPages, GridView):
 
     column_list = ("sku", "name", "supplier", "price", "stock", "category", "active", "updated_at")
     editable = ("name", "supplier", "price", "stock", "category", "active")
+    column_optional_list = ("reorder_level", "description", "created_at")
     column_labels = LABELS
     column_searchable_list = ("sku", "name")
     column_sortable_list = ("sku", "name", "price", "updated_at")

@@ -20,6 +20,9 @@ from backoffice.shell import DASH, show_moment, show_money, show_number, show_pr
 MOST_RANKS = 5
 """The last columns go first as room gets short, in so many steps."""
 
+MOST_FITTING = 9
+"""More columns have no room side by side on a usual screen: such a list scrolls sideways."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -83,7 +86,8 @@ def columns_of(
 
 def css_of(columns: tuple[Column, ...]) -> str:
     """The table's classes: columns of text share the room that the others leave."""
-    return f"table rows texts-{sum('clip' in column.css for column in columns)}"
+    texts = sum("clip" in column.css for column in columns)
+    return f"table rows texts-{texts}{' wide' if len(columns) > MOST_FITTING else ''}"
 
 
 def body(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Constraint, UniqueConstraint
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from wtforms import Form
 
 from backoffice.database import Base
-from backoffice.grid.forms import RecordForm
 
 SQLITE_UNIQUE = re.compile(r"UNIQUE constraint failed: (.+)")
 SQLITE_CHECK = re.compile(r"CHECK constraint failed: (\w+)")
@@ -40,7 +40,7 @@ def broken_rule(error: IntegrityError) -> Broken | None:
     return None
 
 
-def tell_refusal(form: RecordForm, table: str, error: DBAPIError) -> None:
+def tell_refusal(form: Form, table: str, error: DBAPIError) -> None:
     """Add to ``form``, over ``table``, why the database refused what it holds."""
     if not isinstance(error, IntegrityError):
         form.form_errors.append("A value is too long or too large for its column.")

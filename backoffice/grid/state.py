@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from backoffice.grid.typed import value_of
 
 PAGE_SIZES = (25, 50, 100, 200)
 DEFAULT_PAGE_SIZE = 50
+LONGEST_COLUMNS = 1_000
 MOST_ROW = 10**9
 END = "end"
 FIRST = Position()
@@ -29,7 +30,8 @@ class ListState:
 
     ``complaints`` say what in the address was not understood and left out. ``row`` is the number
     of the page's first row, as the link to the page counted it: a hint that writes of others age.
-    ``filters`` maps a test's argument to its values.
+    ``filters`` maps a test's argument to its values. ``columns`` are those that the address names;
+    where it names none, each user sees their own.
     """
 
     endpoint: str
@@ -42,6 +44,8 @@ class ListState:
     jump: str = ""
     row: int | None = None
     page_size: int = DEFAULT_PAGE_SIZE
+    usual_page_size: int = DEFAULT_PAGE_SIZE
+    columns: tuple[str, ...] | None = None
     totals: bool = False
     complaints: tuple[str, ...] = ()
 
@@ -56,9 +60,17 @@ class ListState:
         if self.sort != self.default_sort:
             arguments["sort"] = self.sort.name
             arguments["desc"] = "1" if self.sort.descending else "0"
-        if self.page_size != DEFAULT_PAGE_SIZE:
-            arguments["page_size"] = self.page_size
-        return arguments
+        return arguments | self.carried
+
+    @property
+    def carried(self) -> dict[str, Any]:
+        """The arguments that no form of the page has a field for."""
+        carried: dict[str, Any] = {}
+        if self.columns is not None:
+            carried["columns"] = ",".join(self.columns)
+        if self.page_size != self.usual_page_size:
+            carried["page_size"] = self.page_size
+        return carried
 
     def pairs(self, *without: str) -> Iterator[tuple[str, str]]:
         """The same as a form's hidden fields carry it."""
@@ -99,8 +111,14 @@ def read_state(  # noqa: PLR0917 - the view hands over what it was declared with
     default_sort: Sort,
     tests: Mapping[str, Test],
     dialect: str,
+    *,
+    columns: Collection[str] = (),
+    usual_page_size: int = DEFAULT_PAGE_SIZE,
 ) -> ListState:
-    """The state in ``arguments``; what makes no sense is left out and complained of."""
+    """The state in ``arguments``; what makes no sense is left out and complained of.
+
+    :param columns: The names of those that the list can show.
+    """
     complaints: list[str] = []
     sort = _read_sort(arguments, sorts, default_sort, complaints)
     filters, conditions = _read_filters(arguments, tests, dialect, complaints)
@@ -115,7 +133,9 @@ def read_state(  # noqa: PLR0917 - the view hands over what it was declared with
         position=position,
         jump=jump,
         row=_read_row(arguments),
-        page_size=_read_page_size(arguments, complaints),
+        page_size=_read_page_size(arguments, usual_page_size, complaints),
+        usual_page_size=usual_page_size,
+        columns=_read_columns(arguments, columns, complaints),
         totals=arguments.get("totals") == "1",
         complaints=tuple(complaints),
     )
@@ -192,12 +212,24 @@ def _read_row(arguments: MultiDict[str, str]) -> int | None:
     return int(text) if is_number and 0 < int(text) <= MOST_ROW else None
 
 
-def _read_page_size(arguments: MultiDict[str, str], complaints: list[str]) -> int:
+def _read_columns(
+    arguments: MultiDict[str, str], offered: Collection[str], complaints: list[str]
+) -> tuple[str, ...] | None:
+    """``columns=sku,price``: those to show, in this order."""
+    names = dict.fromkeys(arguments.get("columns", "")[:LONGEST_COLUMNS].split(","))
+    known = tuple(name for name in names if name in offered)
+    unknown = [repr(name[:40]) for name in names if name and name not in offered]
+    if unknown:
+        complaints.append(f"This list has no column {', '.join(unknown[:3])}: it was left out.")
+    return known or None
+
+
+def _read_page_size(arguments: MultiDict[str, str], usual: int, complaints: list[str]) -> int:
     text = arguments.get("page_size")
     if not text:
-        return DEFAULT_PAGE_SIZE
+        return usual
     for size in PAGE_SIZES:
         if text == str(size):
             return size
     complaints.append(f"A page has {', '.join(map(str, PAGE_SIZES))} rows, not {text[:20]!r}.")
-    return DEFAULT_PAGE_SIZE
+    return usual

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from flask import flash, jsonify, request
@@ -28,6 +29,7 @@ from backoffice.grid.keyset import Sort
 from backoffice.grid.listing import Listing
 from backoffice.grid.page import Wanted, fetch
 from backoffice.grid.reference import Reference
+from backoffice.grid.saved import SavedViewPages
 from backoffice.grid.search import Search
 from backoffice.grid.state import PAGE_SIZES, ListState, read_state
 from backoffice.models.columns import UtcDateTime, exact_to_text
@@ -39,15 +41,15 @@ TOTALS_SECONDS = 3.0
 """How long counting and adding up everything that matches may take."""
 
 
-class GridView(ExportPages, CellPages, ModelView):
+class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
     """A list and its records.
 
-    A subclass declares ``model``, ``statement`` (what the list selects: labelled columns and
-    ``id``), ``column_list``, ``column_searchable_list`` (the columns of the table's search
-    index), ``column_sortable_list`` (own columns, each the start of an index),
-    ``column_default_sort`` and ``filters``. Of
-    Flask-Admin's own list nothing is left on: it counts the whole table, pages by offset and
-    builds a form for every row.
+    A subclass declares ``model``, ``statement`` (what the list can show: labelled columns and
+    ``id``), ``column_list`` and, for those who choose them, ``column_optional_list``,
+    ``column_searchable_list`` (the columns of the table's search index),
+    ``column_sortable_list`` (own columns, each the start of an index), ``column_default_sort``
+    and ``filters``. Of Flask-Admin's own list nothing is left on: it counts the whole table,
+    pages by offset and builds a form for every row.
     """
 
     list_template = "grid/list.html"
@@ -73,13 +75,9 @@ class GridView(ExportPages, CellPages, ModelView):
         self.sorts = {name: self._sort_by(name) for name in self.column_sortable_list}
         name, descending = self.column_default_sort
         self.default_sort = Sort(name, self.sorts[name].columns, descending)
-        self.columns = render.columns_of(
-            type(self).statement(),
-            self.column_list,
-            self.column_labels,
-            self.phone_columns or self.column_list[:3],
-            self.title_column,
-        )
+        # Of each choice of columns that is in use; anybody can make up more by the address.
+        self.columns_for = lru_cache(maxsize=128)(self._columns_for)
+        self.columns = self.columns_for(tuple(self.column_list))
         self.tests = {test.argument: test for kind in self.filters for test in kind.tests}
         self.search = Search(
             self.model,
@@ -90,6 +88,25 @@ class GridView(ExportPages, CellPages, ModelView):
                 if kind.reference is not None
             },
         )
+
+    def _columns_for(self, names: tuple[str, ...]) -> tuple[render.Column, ...]:
+        """The columns called ``names`` as they are shown."""
+        usual = self.phone_columns or self.column_list[:3]
+        first = sorted(names, key=lambda name: name not in usual)
+        title = self.title_column if self.title_column in names else self.key_column
+        statement = type(self).statement()
+        return render.columns_of(statement, names, self.column_labels, first[: len(usual)], title)
+
+    def rows_statement(self, state: ListState) -> Rows:
+        """What the list selects, narrowed to the columns shown.
+
+        The outer joins that only other columns need stay, and cost nothing: both databases leave
+        out one by a unique key that nothing is taken from.
+        """
+        statement = type(self).statement()
+        selected = statement.selected_columns
+        names = "id", *self.shown_columns(state)
+        return statement.with_only_columns(*(selected[name] for name in names))
 
     def _sort_by(self, name: str) -> Sort:
         """The order by one column; the key breaks ties where the column is not unique."""
@@ -109,10 +126,11 @@ class GridView(ExportPages, CellPages, ModelView):
         listing = self.run(state)
         if state.totals:
             listing = self._with_totals(listing)
+        columns = self.columns_for(self.shown_columns(state))
         marks = self.search.marks(self.search.terms(state.search))
         actions = self.actions if self.allows("bulk_view") else ()
         body = render.body(
-            self.columns,
+            columns,
             listing.page.rows,
             self._record_address(),
             marks=marks,
@@ -123,11 +141,14 @@ class GridView(ExportPages, CellPages, ModelView):
             self.list_template,
             listing=listing,
             state=state,
-            columns=self.columns,
-            table_css=render.css_of(self.columns),
+            columns=columns,
+            table_css=f"{render.css_of(columns)} {self.settings().density}",
             sorts=self.sorts,
             sort_label=render.label_of(state.sort.name, self.column_labels),
             sort_is_moment=isinstance(state.sort.columns[0].type, UtcDateTime),
+            sortable=[c for c in self.columns_for(self.offered) if c.name in self.sorts],
+            tabs=self.tabs(state),
+            view_form=self.view_form(state),
             body=body,
             actions=actions,
             filters=self.filters,
@@ -143,7 +164,14 @@ class GridView(ExportPages, CellPages, ModelView):
     def state_of(self, arguments: MultiDict[str, str]) -> ListState:
         """The list that an address's arguments describe."""
         return read_state(
-            self.endpoint, arguments, self.sorts, self.default_sort, self.tests, _dialect()
+            self.endpoint,
+            arguments,
+            self.sorts,
+            self.default_sort,
+            self.tests,
+            _dialect(),
+            columns=self.offered,
+            usual_page_size=self.settings().page_size,
         )
 
     def wanted(self, state: ListState) -> Wanted:
@@ -164,7 +192,7 @@ class GridView(ExportPages, CellPages, ModelView):
 
     def run(self, state: ListState) -> Listing:
         """The page with its count, by one statement."""
-        found, total = fetch(db.session(), type(self).statement(), self.wanted(state))
+        found, total = fetch(db.session(), self.rows_statement(state), self.wanted(state))
         return Listing(state, found, total)
 
     def _with_totals(self, listing: Listing) -> Listing:

@@ -9,6 +9,7 @@ from backoffice.models.customer import Customer
 from backoffice.models.history import HistoryEntry, history_rows
 from backoffice.models.order import REVENUE_STATUSES, Order, OrderLine, OrderStatus
 from backoffice.models.product import Product
+from backoffice.models.saved_view import SavedView
 from backoffice.models.supplier import Supplier
 from backoffice.models.user import ROLES, User
 
@@ -22,6 +23,7 @@ __all__ = [
     "OrderLine",
     "OrderStatus",
     "Product",
+    "SavedView",
     "Supplier",
     "User",
     "history_rows",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask_security.core import RoleMixin, UserMixin
-from sqlalchemy import CheckConstraint, String, UniqueConstraint, true
+from sqlalchemy import JSON, CheckConstraint, String, UniqueConstraint, true
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backoffice.database import Base
@@ -24,7 +26,10 @@ class Role(RoleMixin):
 
 
 class User(Record, UserMixin, Base):
-    """One member of staff."""
+    """One member of staff.
+
+    ``preferences`` maps a list to what its user changed there, see ``grid.settings``.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
@@ -38,6 +43,10 @@ class User(Record, UserMixin, Base):
     role: Mapped[str] = mapped_column(String(16))
     active: Mapped[bool] = mapped_column(server_default=true(), default=True)
     fs_uniquifier: Mapped[str] = mapped_column(String(64))
+    # In the user's row, which each page reads anyway: no statement of its own.
+    preferences: Mapped[dict[str, Any]] = mapped_column(
+        JSON().with_variant(JSONB(), "postgresql"), server_default="{}", default=dict
+    )
 
     @property
     def roles(self) -> list[RoleMixin]:  # type: ignore[override]

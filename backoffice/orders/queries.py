@@ -13,7 +13,7 @@ from backoffice.models.amounts import sum_of_amounts
 
 
 def customer_grid() -> Rows:
-    """One row a customer, unordered: the grid adds order and limit."""
+    """One row a customer, unordered: the grid adds order and limit, and drops what is not shown."""
     return select(
         Customer.id,
         Customer.code,
@@ -22,6 +22,12 @@ def customer_grid() -> Rows:
         Customer.city,
         Customer.country,
         Customer.updated_at,
+        Customer.email,
+        Customer.phone,
+        Customer.street,
+        Customer.postal_code,
+        Customer.region,
+        Customer.created_at,
     )
 
 
@@ -42,6 +48,14 @@ def order_grid() -> Rows:
         Order.ship_country,
         lines.correlate(Order).scalar_subquery().label("lines"),
         total.correlate(Order).scalar_subquery().label("total"),
+        Order.note,
+        Order.ship_name,
+        Order.ship_street,
+        Order.ship_postal_code,
+        Order.ship_city,
+        Order.ship_region,
+        Order.updated_at,
+        Order.created_at,
     ).outerjoin(Order.customer)
 
 

@@ -27,8 +27,13 @@ class CustomerView(GridView):
     form = CustomerForm
 
     column_list = ("code", "name", "contact_name", "city", "country", "updated_at")
+    column_optional_list = ("email", "phone", "street", "postal_code", "region", "created_at")
     editable = ("name", "contact_name", "city", "country")
-    column_labels = {"contact_name": "Contact", "updated_at": "Last change"}
+    column_labels = {
+        "contact_name": "Contact",
+        "updated_at": "Last change",
+        "created_at": "Added",
+    }
     column_searchable_list = ("code", "name", "contact_name")
     column_sortable_list = ("code", "name")
     column_default_sort = ("name", False)
@@ -86,6 +91,16 @@ class OrderView(GridView):
         "ship_country",
     )
     editable = ("status", "shipped_at", "ship_country")
+    column_optional_list = (
+        "note",
+        "ship_name",
+        "ship_street",
+        "ship_postal_code",
+        "ship_city",
+        "ship_region",
+        "updated_at",
+        "created_at",
+    )
     column_labels = {
         "placed_at": "Placed",
         "shipped_at": "Shipped",
@@ -96,6 +111,7 @@ class OrderView(GridView):
         "ship_region": "Region",
         "ship_country": "Country",
         "updated_at": "Last change",
+        "created_at": "Added",
     }
     column_searchable_list = ("number", "ship_name")
     column_sortable_list = ("number", "placed_at", "shipped_at")

@@ -18,6 +18,7 @@ pytestmark = [
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
+WIDE = "number,note,ship_name,ship_street,ship_city,customer,status,lines,total,placed_at"
 PUBLIC = ("/login", "/login?next=//evil.example")
 
 
@@ -48,6 +49,8 @@ def pages(make) -> tuple[str, ...]:
         f"/admin/suppliers/delete/?id={suppliers[0]}",
         f"/admin/orders/delete/?id={orders[0]}",
         *("/admin/products/details/?id=0", "/nowhere", "/admin/?from=%00"),
+        *("/admin/products/views/", "/admin/products/columns/"),
+        f"/admin/orders/?columns={WIDE}",
     )
 
 

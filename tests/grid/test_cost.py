@@ -12,6 +12,10 @@ from tests.budgets import BUDGETS
 from tests.grid.sections import TABLES, TYPED, first, views
 from tests.pages import Page, filled, visit
 
+PAGES = (
+    *("index_view", "columns_view", "views_view"),
+    *("details_view", "edit_view", "create_view"),
+)
 RECORD_PAGES = [(table, page) for table in TABLES for page in ("details", "edit")]
 
 
@@ -44,11 +48,7 @@ class TestBudgets:
     def test_name_every_page_of_every_list(self, apps):
         app = apps("sqlite")
         with app.test_request_context():
-            pages = {
-                url_for(f"{endpoint}.{page}")
-                for endpoint in views(app)
-                for page in ("index_view", "details_view", "edit_view", "create_view")
-            }
+            pages = {url_for(f"{endpoint}.{page}") for endpoint in views(app) for page in PAGES}
 
         assert pages == set(BUDGETS)
 
@@ -69,7 +69,7 @@ class TestLists:
             page = visit(client, f"/admin/{table}/")
 
         assert len(page.rows) == 40
-        assert len(for_forty) == len(for_one) == 2, "\n".join(for_forty)
+        assert len(for_forty) == len(for_one) == 3, "\n".join(for_forty)
 
     @pytest.mark.parametrize("table", TABLES)
     def test_cost_their_budget_where_there_is_more_than_a_page(
@@ -105,20 +105,15 @@ class TestLists:
         assert "LIMIT" in counts[0]
 
     @pytest.mark.parametrize("table", TABLES)
-    def test_select_only_what_is_shown(self, client, app, make, statements, table):
+    def test_select_only_what_is_shown(self, client, app, make, table):
         first(make, table)
         view = views(app)[table]
 
-        with statements() as ran:
-            visit(client, f"/admin/{table}/")
+        returned = stored.returned(app, lambda: visit(client, f"/admin/{table}/"))
 
-        selected = re.findall(r" AS (\w+)", ran[-1].partition("FROM")[0])
-        labels = {column.key for column in type(view).statement().selected_columns}
-        assert labels == {"id", *view.column_list}
-        hidden = {column.key for column in view.model.__table__.columns} - labels
-        for name in hidden:
-            assert not re.search(rf"{table}\.{name}\b", ran[-1].partition("FROM")[0]), name
-        assert all(name.startswith("_key_") or name in labels for name in selected)
+        (rows,) = (names for names in returned if "_key_0" in names)
+        shown = [name for name in rows if not name.startswith("_")]
+        assert shown == ["id", *view.column_list]
 
 
 class TestRecords:

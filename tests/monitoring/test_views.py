@@ -6,6 +6,7 @@ from sqlalchemy import text
 from backoffice import create_app
 from backoffice.config import Settings
 from backoffice.database import db
+from backoffice.monitoring.health import head_revision
 
 
 def set_revision(app, revision):
@@ -42,7 +43,7 @@ class TestReadyz:
         try:
             assert app.test_client().get("/readyz").status_code == 200
         finally:
-            set_revision(app, "0001")
+            set_revision(app, head_revision())
 
     def test_says_nothing_of_a_database_that_does_not_answer(self, tmp_path):
         url = "postgresql+psycopg://somebody:confidential@127.0.0.1:1/nothing"
