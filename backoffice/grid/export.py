@@ -39,7 +39,7 @@ class ExportPages(Guarded):
     model: Any
     endpoint: str
     statement: ClassVar[Callable[[], Rows]]
-    column_list: Any
+    shown_columns: Any
     state_of: Any
     narrowing: Any
 
@@ -56,8 +56,8 @@ class ExportPages(Guarded):
         state: ListState = self.state_of(request.args)
         if state.complaints:
             abort(400, " ".join(state.complaints))
-        conditions = self.narrowing(state)
-        rows = extract(self._in_order(state.sort, conditions), self.column_list, self.references)
+        conditions, names = self.narrowing(state), self.shown_columns(state)
+        rows = extract(self._in_order(state.sort, conditions), names, self.references)
         name = f"{self.endpoint}-{datetime.now(UTC):%Y-%m-%d}.{kind}"
         if kind == XLSX:
             self._refuse_too_many(conditions)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
@@ -14,9 +15,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from backoffice.database import db
+from backoffice.database import Rows, db
+from backoffice.grid import render
 from backoffice.grid.record import RecordPages
-from backoffice.grid.render import label_of
 from backoffice.grid.state import DEFAULT_PAGE_SIZE, PAGE_SIZES, ListState
 from backoffice.models import User
 
@@ -80,11 +81,18 @@ class SettingsPages(RecordPages):
 
     settings_template = "grid/settings.html"
 
-    # What the declaring view adds.
-    column_list: Any
-    column_labels: Any
     column_optional_list: ClassVar[tuple[str, ...]] = ()
     """Columns that ``statement`` has and that only those see who choose them."""
+    phone_columns: ClassVar[tuple[str, ...]] = ()
+    """The columns that a row keeps on a phone, by default the first three.
+
+    Of the others the last go first where a page is narrow: list them by what they matter.
+    """
+
+    # What the declaring view adds.
+    statement: ClassVar[Callable[[], Rows]]
+    column_list: Any
+    column_labels: Any
     state_of: Any
 
     @property
@@ -101,6 +109,30 @@ class SettingsPages(RecordPages):
         """Those that the address names, else the user's; the key is always among them."""
         names = state.columns or self.settings().columns
         return names if self.key_column in names else (self.key_column, *names)
+
+    @cached_property
+    def columns_for(self) -> Callable[[tuple[str, ...]], tuple[render.Column, ...]]:
+        """The columns of these names as they are shown; known of the choices that are in use."""
+        # Bounded: by the address anybody can make up as many choices as they like.
+        return lru_cache(maxsize=128)(self._columns_for)
+
+    def _columns_for(self, names: tuple[str, ...]) -> tuple[render.Column, ...]:
+        usual = self.phone_columns or self.column_list[:3]
+        first = sorted(names, key=lambda name: name not in usual)
+        title = self.title_column if self.title_column in names else self.key_column
+        statement = type(self).statement()
+        return render.columns_of(statement, names, self.column_labels, first[: len(usual)], title)
+
+    def rows_statement(self, state: ListState) -> Rows:
+        """What the list selects, narrowed to the columns shown.
+
+        The outer joins that only other columns need stay, and cost nothing: both databases leave
+        out one by a unique key that nothing is taken from.
+        """
+        statement = type(self).statement()
+        selected = statement.selected_columns
+        names = "id", *self.shown_columns(state)
+        return statement.with_only_columns(*(selected[name] for name in names))
 
     @expose("/columns/", methods=("GET", "POST"))
     def columns_view(self) -> Any:
@@ -143,7 +175,9 @@ class SettingsPages(RecordPages):
         settings = self.settings()
         return self.render(
             self.settings_template,
-            columns=[(name, label_of(name, self.column_labels), name in shown) for name in order],
+            columns=[
+                (name, render.label_of(name, self.column_labels), name in shown) for name in order
+            ],
             moved=moved,
             page_size=request.form.get("page_size", str(settings.page_size)),
             density=request.form.get("density", settings.density),

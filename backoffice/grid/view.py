@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from flask import flash, jsonify, request
@@ -58,12 +57,6 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
     totals: ClassVar[Callable[..., Rows]] = staticmethod(count_only)
     """Model and conditions -> one row: ``_count``, and sums labelled like columns of the list."""
     reference: ClassVar[Reference | None] = None
-    phone_columns: ClassVar[tuple[str, ...]] = ()
-    """The columns that a row keeps on a phone, by default the first three.
-
-    Of the others the last go first where a page is narrow: list them by what they matter.
-    """
-
     actions: ClassVar[tuple[BulkAction, ...]] = ()
     """What can be done to many rows at once; needs ``BulkPages`` among the bases."""
 
@@ -75,8 +68,6 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
         self.sorts = {name: self._sort_by(name) for name in self.column_sortable_list}
         name, descending = self.column_default_sort
         self.default_sort = Sort(name, self.sorts[name].columns, descending)
-        # Of each choice of columns that is in use; anybody can make up more by the address.
-        self.columns_for = lru_cache(maxsize=128)(self._columns_for)
         self.columns = self.columns_for(tuple(self.column_list))
         self.tests = {test.argument: test for kind in self.filters for test in kind.tests}
         self.search = Search(
@@ -88,25 +79,6 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
                 if kind.reference is not None
             },
         )
-
-    def _columns_for(self, names: tuple[str, ...]) -> tuple[render.Column, ...]:
-        """The columns called ``names`` as they are shown."""
-        usual = self.phone_columns or self.column_list[:3]
-        first = sorted(names, key=lambda name: name not in usual)
-        title = self.title_column if self.title_column in names else self.key_column
-        statement = type(self).statement()
-        return render.columns_of(statement, names, self.column_labels, first[: len(usual)], title)
-
-    def rows_statement(self, state: ListState) -> Rows:
-        """What the list selects, narrowed to the columns shown.
-
-        The outer joins that only other columns need stay, and cost nothing: both databases leave
-        out one by a unique key that nothing is taken from.
-        """
-        statement = type(self).statement()
-        selected = statement.selected_columns
-        names = "id", *self.shown_columns(state)
-        return statement.with_only_columns(*(selected[name] for name in names))
 
     def _sort_by(self, name: str) -> Sort:
         """The order by one column; the key breaks ties where the column is not unique."""

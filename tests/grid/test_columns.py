@@ -244,6 +244,18 @@ class TestAddress:
             )
 
 
+class TestExport:
+    def test_has_the_columns_that_the_list_shows(self, client, make):
+        make.products()
+        choose(client, order=["price", "sku", "created_at"], shown=["price"])
+
+        def head(address):
+            return client.get(address).text.splitlines()[0].removeprefix("\ufeff")
+
+        assert head("/admin/products/export/") == "price,sku"
+        assert head("/admin/products/export/?columns=supplier,sku") == "supplier,sku"
+
+
 class TestStatement:
     @pytest.mark.parametrize("table", TABLES)
     def test_selects_the_chosen_columns_and_no_other(self, client, app, make, table):

@@ -1,7 +1,7 @@
 // The rows selected in a list: kept while paging, sorting and looking at a record, until an action.
 // Without this script the check boxes of one page are sent as they are.
 
-const PAGE = ["after", "before", "at", "row", "sort", "desc", "page_size", "totals"]; // says nothing of which rows
+const PAGE = ["after", "before", "at", "row", "sort", "desc", "page_size", "columns", "totals"]; // says nothing of which rows
 
 /** Where the selection is kept: one for each list, search and set of filters. */
 function keyOf(form) {

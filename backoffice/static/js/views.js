@@ -1,17 +1,25 @@
-// Comfort for the form that saves a view: it closes like a menu.
+// Comfort for the form that saves a view: it closes like a menu. The list may be swapped at any
+// moment, so nothing is held on to.
 
-const pop = document.querySelector(".pop");
+const pop = () => document.querySelector(".pop[open]");
 
-pop?.addEventListener("toggle", () => {
-  if (pop.open) pop.querySelector("input:not([type=hidden])").focus();
+document.addEventListener("toggle", ({ target }) => {
+  if (target.matches(".pop[open]")) target.querySelector("input:not([type=hidden])").focus();
+}, true);
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && event.target.closest(".pop[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
 });
-pop?.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  pop.open = false;
-  pop.querySelector("summary").focus();
+document.addEventListener("click", ({ target }) => {
+  const open = pop();
+  if (open && !open.contains(target)) open.open = false;
 });
-document.addEventListener("click", (event) => {
-  if (pop?.open && !pop.contains(event.target)) pop.open = false;
-});
-// The current view may stand far to the right.
-document.querySelector(".views [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
+/** The current view may stand far to the right. */
+function show() {
+  document.querySelector(".views [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+document.addEventListener("grid:swapped", show);
+show();
