@@ -18,7 +18,6 @@ from backoffice.database import Rows, db
 from backoffice.grid.edit import EditPages
 from backoffice.grid.forms import RecordForm, said
 from backoffice.grid.record import as_id
-from backoffice.grid.render import Column
 
 MOST_TOLD = 80
 """Characters of somebody else's value that a conflict quotes."""
@@ -39,7 +38,7 @@ class CellPages(EditPages):
     """
 
     # What the declaring view adds.
-    columns: tuple[Column, ...]
+    columns_for: Any
     statement: ClassVar[Callable[[], Rows]]
 
     @cached_property
@@ -108,8 +107,8 @@ class CellPages(EditPages):
         rows = type(self).statement().where(self.model.id == record.id)
         # The other columns may cost: an order's total would read all of its lines.
         value = db.session.scalar(rows.with_only_columns(rows.selected_columns[name]))
-        show = next(column.show for column in self.columns if column.name == name)
-        html = str(show(value))
+        (column,) = self.columns_for((name,))
+        html = str(column.show(value))
         return {"html": html, "text": Markup(html).striptags(), "version": record.version}
 
     def _show_cell_conflict(self, record: Any, name: str, theirs: RecordForm) -> Any:

@@ -22,8 +22,9 @@ ROWS = {"page_size": "50", "density": "comfortable"}
 
 
 def heads(page):
-    """The labels of a list's columns."""
-    return [re.sub(" ?[↑↓]$", "", head.text) for head in page.root.all("th")]
+    """The labels of a list's columns, without the one of the check boxes."""
+    heads = [head for head in page.root.all("th") if "select" not in head.get("class").split()]
+    return [re.sub(" ?[↑↓]$", "", head.text) for head in heads]
 
 
 def offered(page):
