@@ -12,7 +12,8 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from backoffice.database import allow_long_work, db
-from backoffice.grid.keyset import Sort, encode
+from backoffice.grid.cursor import encode
+from backoffice.grid.keyset import Sort
 from backoffice.models import Product, Supplier
 
 PAGE = 50
