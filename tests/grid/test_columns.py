@@ -22,8 +22,9 @@ ROWS = {"page_size": "50", "density": "comfortable"}
 
 
 def heads(page):
-    """The labels of a list's columns."""
-    return [re.sub(" ?[↑↓]$", "", head.text) for head in page.root.all("th")]
+    """The labels of a list's columns, without that of the check boxes."""
+    shown = (head for head in page.root.all("th") if head.get("class") != "select")
+    return [re.sub(" ?[↑↓]$", "", head.text) for head in shown]
 
 
 def offered(page):
