@@ -22,9 +22,9 @@ ROWS = {"page_size": "50", "density": "comfortable"}
 
 
 def heads(page):
-    """The labels of a list's columns, without the one of the check boxes."""
-    heads = [head for head in page.root.all("th") if "select" not in head.get("class").split()]
-    return [re.sub(" ?[↑↓]$", "", head.text) for head in heads]
+    """The labels of a list's columns, without that of the check boxes."""
+    shown = (head for head in page.root.all("th") if head.get("class") != "select")
+    return [re.sub(" ?[↑↓]$", "", head.text) for head in shown]
 
 
 def offered(page):
