@@ -225,6 +225,7 @@ class TestSuggestions:
     def test_of_a_filter_apply_at_once(self, stock, browse):
         page = browse("viewer")
         page.goto("/admin/products/")
+        page.get_by_text("Filters", exact=True).click()
 
         choose(page, "Supplier", "supplier 2")
 
@@ -273,6 +274,7 @@ class TestWithoutScripts:
         expect(page.locator("tbody tr")).to_have_count(50)
         page.get_by_role("link", name="Next").click()
         expect(page.locator("tbody tr")).to_have_count(10)
+        page.get_by_text("Filters", exact=True).click()
         page.get_by_label("Active").select_option("no")
         page.get_by_role("button", name="Apply").click()
         expect(page.get_by_text("No product matches")).to_be_visible()

@@ -204,9 +204,9 @@ class TestPhone:
         page.get_by_label("Sort").select_option("Price, highest")
         page.wait_for_url("**sort=-price*")
         expect(page.locator("tbody tr").first).to_contain_text("99,999,999.9999")
-        expect(page.get_by_label("Active")).to_be_hidden()
+        expect(page.get_by_label("Active", exact=True)).to_be_hidden()
         page.get_by_text("Filters", exact=True).click()
-        page.get_by_label("Active").select_option("no")
+        page.get_by_label("Active", exact=True).select_option("no")
 
         expect(page.get_by_text("No product matches")).to_be_visible()
         expect(page.get_by_label("Active", exact=True)).to_be_visible()

@@ -10,10 +10,10 @@ document.querySelector("[data-theme-switch]")?.addEventListener("click", (event)
   event.currentTarget.setAttribute("aria-pressed", String(!dark));
 });
 
-// A filter that is chosen from a list applies at once; the button stays for the others.
+// A filter that is chosen or ticked applies at once; the button stays for the others.
 // Listened for on the document: a list's controls are replaced while the page stays, see swap.js.
 document.addEventListener("change", ({ target }) => {
-  if (target.matches("select[data-submit]")) target.form.requestSubmit();
+  if (target.matches(":is(select, [type=checkbox])[data-submit]")) target.form.requestSubmit();
 });
 // What says nothing does not belong in the address: empty filters, the usual sort.
 document.addEventListener("formdata", ({ target: form, formData }) => {

@@ -49,7 +49,9 @@ function push(url) {
 function take(page, before, typed) {
   for (const hidden of page.querySelectorAll("noscript")) hidden.remove(); // read as if there were no scripts
   const within = before.closest(OURS), again = within && page.querySelector(selectorOf(before));
+  const opened = document.querySelector("#list .filters")?.open;
   for (const part of PARTS) replace(part, page);
+  if (opened) list().querySelector(".filters").open = true; // several are often set in a row
   document.title = page.title;
   document.dispatchEvent(new CustomEvent("grid:swapped"));
   if (within) (again || list().querySelector("tbody a"))?.focus({ preventScroll: true });
