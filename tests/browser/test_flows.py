@@ -305,6 +305,30 @@ class TestWithoutScripts:
 
 
 @ON_SQLITE
+class TestExport:
+    def test_is_of_the_list_as_it_stands_by_keyboard(self, stock, browse):
+        page = browse("viewer")
+        page.goto("/admin/products/")
+        page.get_by_label("Search", exact=True).fill("SKU0059")
+        page.keyboard.press("Enter")
+        expect(page.locator(".grid tbody tr")).to_have_count(1)
+
+        menu = page.locator("summary", has_text="Export")
+        menu.press("Enter")
+        expect(page.get_by_role("link", name="CSV")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("link", name="CSV")).to_be_hidden()
+        expect(menu).to_be_focused()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        with page.expect_download() as download:
+            page.keyboard.press("Enter")
+
+        lines = download.value.path().read_text("utf-8-sig").splitlines()
+        assert [line.partition(",")[0] for line in lines] == ["sku", "SKU0059"]
+
+
+@ON_SQLITE
 class TestKeys:
     def test_lead_to_search_new_and_edit(self, stock, browse):
         page = browse("editor")
