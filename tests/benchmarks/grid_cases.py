@@ -12,7 +12,8 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from backoffice.database import allow_long_work, db
-from backoffice.grid.keyset import Sort, encode
+from backoffice.grid.cursor import encode
+from backoffice.grid.keyset import Sort
 from backoffice.models import Product, Supplier
 
 PAGE = 50
@@ -85,13 +86,11 @@ def _pages(app: Flask) -> Iterable[Case]:
         },
     )
     for name in view.column_sortable_list:
-        addresses = {
-            "ours": OURS + urlencode({"sort": name, "desc": 0}),
-            "floor": FLOOR + urlencode({"sort": name}),
-        }
+        addresses = {"ours": OURS + urlencode({"sort": name, "desc": 0})}
         if name in SHOWN:
             number = SHOWN.index(name)
             addresses |= {
+                "floor": FLOOR + urlencode({"sort": name}),
                 "Flask-Admin": FLASK_ADMIN + urlencode({"sort": number}),
                 "Django": DJANGO + urlencode({"o": number + 1}),
                 "starlette-admin": STARLETTE + urlencode({"sort": f"{name}__asc"}),
