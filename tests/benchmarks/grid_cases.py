@@ -86,13 +86,11 @@ def _pages(app: Flask) -> Iterable[Case]:
         },
     )
     for name in view.column_sortable_list:
-        addresses = {
-            "ours": OURS + urlencode({"sort": name, "desc": 0}),
-            "floor": FLOOR + urlencode({"sort": name}),
-        }
+        addresses = {"ours": OURS + urlencode({"sort": name, "desc": 0})}
         if name in SHOWN:
             number = SHOWN.index(name)
             addresses |= {
+                "floor": FLOOR + urlencode({"sort": name}),
                 "Flask-Admin": FLASK_ADMIN + urlencode({"sort": number}),
                 "Django": DJANGO + urlencode({"o": number + 1}),
                 "starlette-admin": STARLETTE + urlencode({"sort": f"{name}__asc"}),
