@@ -98,7 +98,7 @@ NOT_TYPED = {
 RULES = {
     str(item.name): item
     for table in Base.metadata.sorted_tables
-    for item in table.constraints
+    for item in sorted(table.constraints, key=lambda item: str(item.name))
     if "says" in item.info
 }
 
