@@ -22,6 +22,8 @@ function load(key) {
   }
 }
 
+let read = () => {}; // takes over what is kept, for the list now shown
+
 /** Make the check boxes and the bar of the list in `root` work, once for each list shown. */
 export function attach(root) {
   const form = root.querySelector("#bulk");
@@ -36,7 +38,7 @@ export function attach(root) {
   const page = root.querySelector("[data-select-page]");
   const count = form.querySelector("[data-count]");
   const everything = form.querySelector("[data-select-all]");
-  const selected = load(key);
+  const selected = { ids: new Set(), all: false };
   let last = null; // the box that a range begins at
 
   const show = () => {
@@ -96,14 +98,15 @@ export function attach(root) {
     formData.delete("ids");
     if (!selected.all) formData.set("ids", [...selected.ids].join(","));
   });
-  addEventListener("pageshow", (event) => { // back in a page that was kept: another may have changed it
-    if (event.persisted) {
-      Object.assign(selected, load(key));
-      show();
-    }
-  });
-  show();
+  read = () => {
+    Object.assign(selected, load(key));
+    selected.all &&= Boolean(everything); // kept by somebody who may do more
+    show();
+  };
+  read();
 }
 
 attach(document);
 document.addEventListener("grid:swapped", () => attach(document));
+// Back in a page that the browser kept: another page may have changed the selection.
+addEventListener("pageshow", (event) => { if (event.persisted) read(); });
