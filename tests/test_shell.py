@@ -109,7 +109,7 @@ class TestHeaders:
 
         timing = client.get("/admin/products/").headers["Server-Timing"]
 
-        assert 'desc="2 statements"' in timing
+        assert 'desc="3 statements"' in timing
         assert "app;dur=" in timing
 
 

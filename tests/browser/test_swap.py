@@ -172,14 +172,12 @@ class TestFiltering:
         assert stays(page)
 
     def test_by_suggestions_again_and_again(self, page):
+        page.get_by_text("Filters", exact=True).click()  # and stays open
         for number in ("2", "3"):
-            page.get_by_text("Filters", exact=False).first.click()
             field = page.locator("[name=supplier]").last
             field.press_sequentially(f"supplier {number}")
             expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(1)
             field.press("ArrowDown")
-            field.press("Enter")
-            expect(field).to_have_value(f"SUP{number}")
             field.press("Enter")
             expect(page).to_have_url(re.compile(f"supplier=SUP{number}"))
             expect(page.get_by_role("heading", name="No product matches")).to_be_visible()
