@@ -76,6 +76,14 @@ class Search:
                 found.append(Term(words, tied.lower()))
         return tuple(found[:MOST_TERMS])
 
+    def complaint(self, typed: str) -> str | None:
+        """What of ``typed`` is left out; an action on all that match must not go by the rest."""
+        if typed and not self.terms(typed):
+            return "The search holds nothing to look for."
+        if len(TERM.findall(typed)) > MOST_TERMS:
+            return f"A search takes {MOST_TERMS} words; the others were left out."
+        return None
+
     def hits(
         self, terms: Sequence[Term], others: Sequence[ColumnElement[bool]], dialect: str
     ) -> Rows:

@@ -135,7 +135,7 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
 
     def state_of(self, arguments: MultiDict[str, str]) -> ListState:
         """The list that an address's arguments describe."""
-        return read_state(
+        state = read_state(
             self.endpoint,
             arguments,
             self.sorts,
@@ -145,6 +145,8 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
             columns=self.offered,
             usual_page_size=self.settings().page_size,
         )
+        left_out = self.search.complaint(state.search)
+        return replace(state, complaints=(*state.complaints, left_out)) if left_out else state
 
     def wanted(self, state: ListState) -> Wanted:
         """The rows that a page of the list shows."""

@@ -110,6 +110,16 @@ class TestSearch:
     def test_takes_signs_literally(self, client, text, skus):
         assert found(client, text) == skus
 
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [('""', "holds nothing to look for"), ("a " * 9, "A search takes 8 words")],
+    )
+    def test_says_what_it_leaves_out(self, client, text, says):
+        page = visit(client, "/admin/products/", search=text)
+
+        assert page.status == 400
+        assert says in page.messages[0]
+
     def test_marks_what_it_found(self, client):
         page = client.get("/admin/products/?search=tea+b_1").text
 
