@@ -192,9 +192,15 @@ class TestAddress:
     @pytest.mark.parametrize("raw", ["%ED%A0%80", "%00", "%FF%FE", "%", "%u0000", "&&=&", ";"])
     def test_takes_bytes_that_are_no_text(self, client, filled, raw):
         for name in ("search", "sort", "after", "supplier", "id", "q", raw):
-            for page in ("", "lookup/", "details/"):
+            for page in ("", "lookup/", "details/", "export/"):
                 assert survives(client.get(f"/admin/products/{page}?{name}={raw}"))
         assert survives(client.get(f"/admin/products/{raw}"))
+
+    def test_of_an_export_takes_every_payload(self, client, filled):
+        for text, section in zip(dealt(1, 3), cycle(SECTIONS), strict=False):
+            address = f"/admin/{section}/export/"
+            assert client.get(address, query_string={"format": text}).status_code == 400
+            assert survives(client.get(address, query_string={"search": text}))
 
     def test_of_a_lookup_takes_every_payload(self, client, filled):
         for text, section in zip(dealt(0, 3), cycle(SECTIONS), strict=False):
