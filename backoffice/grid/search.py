@@ -76,13 +76,18 @@ class Search:
                 found.append(Term(words, tied.lower()))
         return tuple(found[:MOST_TERMS])
 
-    def complaint(self, typed: str) -> str | None:
-        """What of ``typed`` is left out; an action on all that match must not go by the rest."""
+    def fitting(self, typed: str) -> tuple[str, str | None]:
+        """What of ``typed`` is looked for, and what to say of the rest.
+
+        The rest must not travel along: an action on all that match would not go by it.
+        """
         if typed and not self.terms(typed):
-            return "The search holds nothing to look for."
-        if len(TERM.findall(typed)) > MOST_TERMS:
-            return f"A search takes {MOST_TERMS} words; the others were left out."
-        return None
+            return "", "The search holds nothing to look for."
+        words = list(TERM.finditer(typed))
+        if len(words) > MOST_TERMS:
+            says = f"A search takes {MOST_TERMS} words; the others were left out."
+            return typed[: words[MOST_TERMS - 1].end()], says
+        return typed, None
 
     def hits(
         self, terms: Sequence[Term], others: Sequence[ColumnElement[bool]], dialect: str

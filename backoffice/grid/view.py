@@ -130,8 +130,12 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
 
     def _record_address(self) -> str:
         """What a record's address begins with; it takes this list's along, see ``list_url``."""
-        left = request.query_string.decode("ascii", "replace")[:LONGEST_LEFT] or None
-        return str(self.get_url(".details_view", list=left, id=""))
+        return str(self.get_url(".details_view", list=self.list_query, id=""))
+
+    @property
+    def list_query(self) -> str | None:
+        """What this list's address says, for pages from which it is gone back to."""
+        return request.query_string.decode("ascii", "replace")[:LONGEST_LEFT] or None
 
     def state_of(self, arguments: MultiDict[str, str]) -> ListState:
         """The list that an address's arguments describe."""
@@ -145,8 +149,10 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
             columns=self.offered,
             usual_page_size=self.settings().page_size,
         )
-        left_out = self.search.complaint(state.search)
-        return replace(state, complaints=(*state.complaints, left_out)) if left_out else state
+        looked_for, says = self.search.fitting(state.search)
+        if says is None:
+            return state
+        return replace(state, search=looked_for, complaints=(*state.complaints, says))
 
     def wanted(self, state: ListState) -> Wanted:
         """The rows that a page of the list shows."""
