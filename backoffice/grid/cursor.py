@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from backoffice.grid.keyset import Sort
 from backoffice.models.columns import Exact, UtcDateTime
 
-MOST_INTEGER = 2**63 - 1
+MOST_ID = 2**63 - 1
 LONGEST_CURSOR = 2_000
 
 
@@ -73,7 +73,7 @@ def _from_json(value: Any, column: InstrumentedAttribute[Any]) -> Any:
                     raise CursorError("no time zone")
                 return moment.astimezone(UTC)
         if column.type.python_type is int:
-            if type(value) is not int or abs(value) > MOST_INTEGER:
+            if type(value) is not int or abs(value) > MOST_ID:
                 raise CursorError("not a number in range")
             return value
         return _text(value)

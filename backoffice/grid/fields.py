@@ -84,7 +84,7 @@ class WholeField(StringField):
     """An integer that the column can hold."""
 
     def __init__(
-        self, label: str, *, least: int = 0, most: int = typed.MOST_INTEGER, **options: Any
+        self, label: str, *, least: int = 0, most: int = typed.MOST_WHOLE, **options: Any
     ) -> None:
         render = {"inputmode": "numeric", "class": "num", **options.pop("render_kw", {})}
         super().__init__(label, [Required()], render_kw=render, **options)

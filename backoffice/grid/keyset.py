@@ -110,7 +110,7 @@ def walk(
         # out, and would sort.
         .order_by(*sort.in_direction(sort.columns, backward=position.backward))
         .limit(limit)
-        for part, edge in _ranges(sort, position, sort.columns)
+        for part, edge in _ranges(sort, position)
     ]
     if len(halves) == 1:
         return halves[0]
@@ -118,10 +118,9 @@ def walk(
     return select(both).order_by(*page_order(sort, both, backward=position.backward)).limit(limit)
 
 
-def _ranges(
-    sort: Sort, position: Position, columns: Sequence[Any]
-) -> Iterator[tuple[int, list[ColumnElement[bool]]]]:
+def _ranges(sort: Sort, position: Position) -> Iterator[tuple[int, list[ColumnElement[bool]]]]:
     """The parts of the list that lie on the way from ``position``, with their conditions."""
+    column = sort.columns[0]
     at_part = None if position.values is None else int(position.values[0] is None)
     for part in (1, 0) if position.backward else (0, 1):
         if part and not sort.has_empty:
@@ -131,16 +130,16 @@ def _ranges(
             continue
         conditions: list[ColumnElement[bool]] = []
         if sort.has_empty:
-            conditions.append(columns[0].is_(None) if part else columns[0].is_not(None))
+            conditions.append(column.is_(None) if part else column.is_not(None))
         if at_part == part:
-            conditions.append(_edge(sort, position, columns, part))
+            conditions.append(_edge(sort, position, part))
         yield part, conditions
 
 
-def _edge(sort: Sort, position: Position, columns: Sequence[Any], part: int) -> ColumnElement[bool]:
+def _edge(sort: Sort, position: Position, part: int) -> ColumnElement[bool]:
     """:source: PostgreSQL manual, "Row and Array Comparisons": rows compare left to right."""
     assert position.values is not None  # noqa: S101 - only then is there an edge
-    columns = columns[part : len(position.values)]
+    columns = sort.columns[part : len(position.values)]
     values = [
         literal(value, column.type)
         for column, value in zip(columns, position.values[part:], strict=True)
@@ -155,9 +154,9 @@ def _edge(sort: Sort, position: Position, columns: Sequence[Any], part: int) -> 
     return beyond
 
 
-def from_position(sort: Sort, position: Position, columns: Sequence[Any]) -> ColumnElement[bool]:
+def from_position(sort: Sort, position: Position) -> ColumnElement[bool]:
     """The same range as one condition, for rows that are few and need no index."""
-    return or_(false(), *(and_(true(), *edge) for _, edge in _ranges(sort, position, columns)))
+    return or_(false(), *(and_(true(), *edge) for _, edge in _ranges(sort, position)))
 
 
 def part_of(sort: Sort) -> ColumnElement[int]:
@@ -167,10 +166,20 @@ def part_of(sort: Sort) -> ColumnElement[int]:
     return case((sort.columns[0].is_(None), 1), else_=0).label(PART)
 
 
+def list_order(sort: Sort, *, backward: bool = False) -> list[Any]:
+    """The order of the list over the rows of its table, which no index has where some are empty."""
+    return _ordered(sort, part_of(sort), sort.columns, backward)
+
+
 def page_order(sort: Sort, page: Subquery, *, backward: bool = False) -> list[Any]:
     """The order of the list over the rows of a page."""
     keys = [page.c[f"_key_{i}"] for i in range(len(sort.columns))]
-    part = page.c[PART]
+    return _ordered(sort, page.c[PART], keys, backward)
+
+
+def _ordered(
+    sort: Sort, part: ColumnElement[int], keys: Collection[Any], backward: bool
+) -> list[Any]:
     ordered = sort.in_direction(keys, backward=backward)
     if not sort.has_empty:
         return ordered

@@ -123,17 +123,12 @@ def _only_if(holds: ColumnElement[bool], dialect: str) -> dict[str, Any]:
 def _sorted_hits(wanted: Wanted, ids: Rows) -> Select[*tuple[Any, ...]]:
     """The page of the rows with these ids: as many as are read are sorted."""
     sort, model = wanted.sort, wanted.model
-    backward = wanted.position.backward
-    ordered = sort.in_direction(sort.columns, backward=backward)
-    if sort.has_empty:
-        part = keyset.part_of(sort)
-        ordered = [part.desc() if backward else part.asc(), *ordered]
     found = ids.subquery("found")
     return (
-        select(model.id, keyset.part_of(sort).label(keyset.PART), *sort.keys())
+        select(model.id, keyset.part_of(sort), *sort.keys())
         .join(found, found.c.id == model.id)
-        .where(keyset.from_position(sort, wanted.position, sort.columns))
-        .order_by(*ordered)
+        .where(keyset.from_position(sort, wanted.position))
+        .order_by(*keyset.list_order(sort, backward=wanted.position.backward))
         .limit(wanted.size + 1)
     )
 

@@ -19,7 +19,7 @@ from backoffice import history
 from backoffice.access import Action, Guarded, may
 from backoffice.database import db
 from backoffice.grid import render
-from backoffice.grid.cursor import MOST_INTEGER
+from backoffice.grid.cursor import MOST_ID
 from backoffice.grid.related import Related, Use, uses_of
 from backoffice.shell import show_full_moment, show_value
 
@@ -165,4 +165,4 @@ class RecordPages(Guarded):
 def as_id(text: str) -> int | None:
     """The id that ``text`` is, None when no row can have it."""
     is_number = text.isascii() and text.isdecimal() and len(text) < 20
-    return int(text) if is_number and 0 < int(text) <= MOST_INTEGER else None
+    return int(text) if is_number and 0 < int(text) <= MOST_ID else None

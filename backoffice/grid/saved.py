@@ -18,8 +18,8 @@ from wtforms import BooleanField, Field, Form, HiddenField
 
 from backoffice.access import Action, may
 from backoffice.database import db
-from backoffice.grid.cursor import MOST_INTEGER
 from backoffice.grid.fields import text_field
+from backoffice.grid.record import as_id
 from backoffice.grid.rules import tell_refusal
 from backoffice.grid.settings import SettingsPages, arguments_in
 from backoffice.grid.state import ListState
@@ -170,9 +170,8 @@ class SavedViewPages(SettingsPages):
 
     def _asked_view(self) -> SavedView:
         """The view that the address names, if it is one that the user can see; else 404."""
-        row_id = request.args.get("id", 0, type=int)
-        view = None
-        if 0 < row_id <= MOST_INTEGER:
+        row_id, view = as_id(request.args.get("id", "")), None
+        if row_id is not None:
             wanted = SavedView.id == row_id, SavedView.list == self.endpoint
             view = db.session.scalar(select(SavedView).where(*wanted))
         if view is None or not (view.shared or view.user_id == current_user.id):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from werkzeug.datastructures import MultiDict
 from backoffice.database import Rows, db
 from backoffice.grid import render
 from backoffice.grid.record import RecordPages
-from backoffice.grid.state import DEFAULT_PAGE_SIZE, PAGE_SIZES, ListState
+from backoffice.grid.state import DEFAULT_PAGE_SIZE, PAGE_SIZES, ListState, only_of
 from backoffice.models import User
 
 DENSITIES = ("comfortable", "compact")
@@ -48,11 +48,6 @@ def read_settings(kept: Any, usual: ListSettings, offered: Collection[str]) -> L
         size if size in PAGE_SIZES else usual.page_size,
         density if density in DENSITIES else usual.density,
     )
-
-
-def only_of(names: Iterable[str], offered: Collection[str]) -> tuple[str, ...]:
-    """Those of ``names`` that there are, each once, in their order."""
-    return tuple(dict.fromkeys(name for name in names if name in offered))
 
 
 def keep_settings(session: Session, user_id: int, endpoint: str, kept: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -212,12 +212,17 @@ def _read_row(arguments: MultiDict[str, str]) -> int | None:
     return int(text) if is_number and 0 < int(text) <= MOST_ROW else None
 
 
+def only_of(names: Iterable[str], offered: Collection[str]) -> tuple[str, ...]:
+    """Those of ``names`` that there are, each once, in their order."""
+    return tuple(dict.fromkeys(name for name in names if name in offered))
+
+
 def _read_columns(
     arguments: MultiDict[str, str], offered: Collection[str], complaints: list[str]
 ) -> tuple[str, ...] | None:
     """``columns=sku,price``: those to show, in this order."""
     names = dict.fromkeys(arguments.get("columns", "")[:LONGEST_COLUMNS].split(","))
-    known = tuple(name for name in names if name in offered)
+    known = only_of(names, offered)
     unknown = [repr(name[:40]) for name in names if name and name not in offered]
     if unknown:
         complaints.append(f"This list has no column {', '.join(unknown[:3])}: it was left out.")

@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeEngine
 
 from backoffice.models.columns import Exact, UtcDateTime
 
-MOST_INTEGER = 2**31 - 1
+MOST_WHOLE = 2**31 - 1
 MOMENT_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
 
 
@@ -25,7 +25,7 @@ def value_of(kind: TypeEngine[Any], text: str) -> Any:
     if isinstance(kind, UtcDateTime):
         return moment(text)
     if isinstance(kind, Integer):
-        return whole(text, -MOST_INTEGER, MOST_INTEGER)
+        return whole(text, -MOST_WHOLE, MOST_WHOLE)
     return text
 
 
