@@ -11,7 +11,7 @@ from tests import stored
 EDGES = {
     f"{table.name}.{key.parent.name}": key
     for table in Base.metadata.sorted_tables
-    for key in table.foreign_keys
+    for key in sorted(table.foreign_keys, key=lambda key: key.parent.name)
 }
 
 
