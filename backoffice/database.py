@@ -146,8 +146,13 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
 
 
 def folded_contains(text_: str | None, term: str) -> bool:
-    """Whether ``term``, in small letters, is in ``text_`` in any; LIKE folds ASCII only."""
-    return text_ is not None and term in text_.lower()
+    """Whether ``term``, which is folded, is in ``text_`` however written; LIKE folds ASCII only."""
+    return text_ is not None and term in folded(text_)
+
+
+def folded(text_: str) -> str:
+    """``text_`` in small letters, with one small sigma for both, as FTS5 folds it."""
+    return text_.lower().replace("ς", "σ")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from backoffice.grid.reference import LAST_CHARACTER, Reference
-from backoffice.grid.search import Term, search_of
+from backoffice.grid.search import LONGEST, Term, search_of
 from backoffice.grid.served import index_of, search_index_of
 from backoffice.grid.typed import value_of
 from backoffice.models.columns import Exact, UtcDateTime, is_set
@@ -179,7 +179,7 @@ def referred(
 
     def condition(value: str, _dialect: str) -> ColumnElement[bool]:
         """An unknown key matches nothing, and the list says so; it is no broken address."""
-        return column == reference.id_of(value) if len(value) <= 200 else false()
+        return column == reference.id_of(value) if len(value) <= LONGEST else false()
 
     test = Test(name, "", condition, index_of(column), "reference")
     return Filter(name, label, column, (test,), reference=reference)

@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, and_, func, literal_column, or_, select, text
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from backoffice.database import Rows
+from backoffice.database import Rows, folded
+from backoffice.grid.count import count_up_to
 from backoffice.grid.reference import LAST_CHARACTER, Reference, ways
 from backoffice.grid.served import index_of
 from backoffice.models.searched import LEAST_TRIGRAM, SEARCHED, document, fts_table
@@ -23,6 +24,9 @@ MOST_REFERRED = 1_000
 
 LIKE_SIGNS = re.compile(r"[\\%_]")
 QUOTED = r"\\\g<0>"
+HAS_TRIGRAM = re.compile(r"[^\W_]{3}|[^\W_]{2}[\W_]|[\W_][^\W_]")
+"""What PostgreSQL takes a trigram from: letters and digits, where a word ends one blank behind
+it and two before it (manual, "pg_trgm", trigram concepts). "C++" has none."""
 TERM = re.compile(r'(?:(\w+):)?(?:"([^"]*)"?|(\S+))')
 
 
@@ -34,11 +38,8 @@ class Term(NamedTuple):
 
     @property
     def by_trigram(self) -> bool:
-        """Whether a trigram index finds it anywhere; else it is looked for at the beginning.
-
-        What has neither letter nor digit has no trigram for PostgreSQL.
-        """
-        return len(self.text) >= LEAST_TRIGRAM and any(c.isalnum() for c in self.text)
+        """Whether a trigram index finds it anywhere; else it is looked for at the beginning."""
+        return len(self.text) >= LEAST_TRIGRAM and HAS_TRIGRAM.search(self.text) is not None
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,31 @@ class Search:
                 found.append(Term(words, tied.lower()))
         return tuple(found[:MOST_TERMS])
 
-    def fitting(self, typed: str) -> tuple[str, str | None]:
+    def fitting(self, session: Session, typed: str) -> tuple[str, list[str]]:
         """What of ``typed`` is looked for, and what to say of the rest.
 
         The rest must not travel along: an action on all that match would not go by it.
         """
         if typed and not self.terms(typed):
-            return "", "The search holds nothing to look for."
-        words = list(TERM.finditer(typed))
+            return "", ["The search holds nothing to look for."]
+        words = [word.group() for word in TERM.finditer(typed)]
+        says = []
         if len(words) > MOST_TERMS:
-            says = f"A search takes {MOST_TERMS} words; the others were left out."
-            return typed[: words[MOST_TERMS - 1].end()], says
-        return typed, None
+            says.append(f"A search takes {MOST_TERMS} words; the others were left out.")
+            words = words[:MOST_TERMS]
+        wide = [word for word in words if any(self._is_wide(session, t) for t in self.terms(word))]
+        says += [
+            f"“{word}” fits more than {MOST_REFERRED:,} of them and was left out: write more of it."
+            for word in wide
+        ]
+        return (" ".join(word for word in words if word not in wide), says) if says else (typed, [])
+
+    def _is_wide(self, session: Session, term: Term) -> bool:
+        """Whether a term tied to another table finds more there than it may mean."""
+        if term.field not in self.references:
+            return False
+        found = self._of_referred(term, session.get_bind().dialect.name)
+        return not count_up_to(session, found, MOST_REFERRED).exact
 
     def hits(
         self, terms: Sequence[Term], others: Sequence[ColumnElement[bool]], dialect: str
@@ -116,7 +130,7 @@ class Search:
         if dialect == "postgresql":
             return self.conditions(terms, dialect)
         return [
-            or_(*(func.folded_contains(column, term.text.lower()) for column in self._of(term)))
+            or_(*(func.folded_contains(column, folded(term.text)) for column in self._of(term)))
             if self._in_document(term)
             else self._served(term, dialect)
             for term in terms
@@ -171,10 +185,12 @@ class Search:
 
     def _referred(self, term: Term, dialect: str) -> ColumnElement[bool]:
         """Rows that refer to one in whose searched columns the term is found."""
-        column, reference = self.references[term.field]
-        other = search_of(reference.model)
-        ids = other.hits([Term(term.text)], (), dialect)
-        return column.in_(ids.limit(MOST_REFERRED))
+        column, _ = self.references[term.field]
+        return column.in_(self._of_referred(term, dialect))
+
+    def _of_referred(self, term: Term, dialect: str) -> Rows:
+        _, reference = self.references[term.field]
+        return search_of(reference.model).hits([Term(term.text)], (), dialect)
 
 
 def search_of(model: type[Any]) -> Search:

@@ -14,6 +14,7 @@ from backoffice.grid.cursor import CursorError, decode
 from backoffice.grid.filters import MOST_VALUES, Test
 from backoffice.grid.keyset import Position, Sort
 from backoffice.grid.reference import LAST_CHARACTER
+from backoffice.grid.search import LONGEST
 from backoffice.grid.typed import value_of
 
 PAGE_SIZES = (25, 50, 100, 200)
@@ -127,7 +128,7 @@ def read_state(  # noqa: PLR0917 - the view hands over what it was declared with
         endpoint=endpoint,
         sort=sort,
         default_sort=default_sort,
-        search=arguments.get("search", "").strip()[:200],
+        search=arguments.get("search", "").strip()[:LONGEST],
         filters=filters,
         conditions=conditions,
         position=position,
@@ -192,7 +193,7 @@ def _read_position(
                     f"This page's address does not fit the list ({error}). "
                     "Here is the first page instead."
                 )
-    jump = arguments.get("at", "").strip()[:200]
+    jump = arguments.get("at", "").strip()[:LONGEST]
     if not jump:
         return FIRST, ""
     try:

@@ -24,13 +24,13 @@ from backoffice.grid.cells import CellPages
 from backoffice.grid.count import Count, count_only
 from backoffice.grid.export import ExportPages
 from backoffice.grid.filters import Filter
-from backoffice.grid.keyset import Sort
+from backoffice.grid.keyset import Position, Sort
 from backoffice.grid.listing import Listing
 from backoffice.grid.page import Wanted, fetch
 from backoffice.grid.reference import Reference
 from backoffice.grid.saved import SavedViewPages
 from backoffice.grid.search import Search
-from backoffice.grid.state import PAGE_SIZES, ListState, read_state
+from backoffice.grid.state import FIRST, PAGE_SIZES, ListState, read_state
 from backoffice.models.columns import UtcDateTime, exact_to_text
 
 LONGEST_LEFT = 1_000
@@ -96,6 +96,8 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
         for complaint in state.complaints:
             flash(complaint, "warning")
         listing = self.run(state)
+        if state.jump and listing.state is not state:
+            flash(f"Nothing begins with “{state.jump}” or comes after it. Here is the end.", "info")
         if state.totals:
             listing = self._with_totals(listing)
         columns = self.columns_for(self.shown_columns(state))
@@ -149,10 +151,8 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
             columns=self.offered,
             usual_page_size=self.settings().page_size,
         )
-        looked_for, says = self.search.fitting(state.search)
-        if says is None:
-            return state
-        return replace(state, search=looked_for, complaints=(*state.complaints, says))
+        looked_for, says = self.search.fitting(db.session(), state.search)
+        return replace(state, search=looked_for, complaints=(*state.complaints, *says))
 
     def wanted(self, state: ListState) -> Wanted:
         """The rows that a page of the list shows."""
@@ -171,8 +171,15 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
         return self.wanted(state).conditions(_dialect())
 
     def run(self, state: ListState) -> Listing:
-        """The page with its count, by one statement."""
+        """The page with its count, by one statement.
+
+        Where nothing lies beyond the position, the page at that end of the list is shown.
+        """
         found, total = fetch(db.session(), self.rows_statement(state), self.wanted(state))
+        if not found.rows and total.number and state.position != FIRST:
+            end = FIRST if state.position.backward else Position(backward=True)
+            state = replace(state, position=end, row=None)
+            found, _ = fetch(db.session(), self.rows_statement(state), self.wanted(state))
         return Listing(state, found, total)
 
     def _with_totals(self, listing: Listing) -> Listing:

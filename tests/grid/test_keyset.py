@@ -295,6 +295,21 @@ class TestJump:
         assert visit(client, page.links["prev"]).keys[-1] == "SKU0029"
         assert visit(client, page.links["next"]).keys == [f"SKU{n:04}" for n in range(55, 61)]
 
+    def test_past_the_end_shows_the_last_page_and_says_so(self, client, make):
+        make.products(60)
+        page = visit(client, "/admin/products/", sort="sku", desc="0", at="T", page_size=25)
+
+        assert page.keys == [f"SKU{n:04}" for n in range(36, 61)]
+        assert page.messages == ["Nothing begins with “T” or comes after it. Here is the end."]
+        assert "36–60 of 60" in page.text
+        assert "next" not in page.links
+
+    def test_to_the_very_start_has_the_first_page_before_it(self, client, make):
+        make.products(30)
+        page = visit(client, "/admin/products/", sort="sku", desc="0", at="A", page_size=25)
+
+        assert visit(client, page.links["prev"]).keys == page.keys
+
     def test_takes_moments_and_amounts(self, client, make):
         make.products(3)
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from backoffice.grid import search
+from backoffice.grid.page import fetch
 from backoffice.grid.search import LONGEST, MOST_TERMS, Term, search_of
 from backoffice.models import Product
 from tests.grid.sections import TABLES, TYPED, first, views
@@ -77,6 +79,25 @@ class TestSearch:
         assert found(client, "supplier:nord tea") == []
         assert found(client, "nordic") == []
 
+    def test_of_a_reference_to_too_many_is_left_out_and_said(self, client, make, monkeypatch):
+        monkeypatch.setattr(search, "MOST_REFERRED", 2)
+        for n, supplier in enumerate(make.suppliers(3, name="Nordic")):
+            make.products(sku=f"N-{n}", name="Rye", supplier_id=supplier)
+
+        page = visit(client, "/admin/products/", search="rye supplier:nordic")
+
+        assert page.status == 400
+        assert "“supplier:nordic” fits more than 2" in page.messages[0]
+        assert sorted(page.keys) == ["N-0", "N-1", "N-2"]
+        assert "Search: rye ×" in page.text
+
+    @pytest.mark.parametrize("limit", [10_000, 0], ids=["few", "many"])
+    def test_takes_a_last_sigma_as_any_other(self, client, make, monkeypatch, limit):
+        monkeypatch.setattr(fetch, "__defaults__", (limit,))
+        make.products(sku="ODOS", name="ΟΔΟΣ ΜΟΥ")
+
+        assert found(client, "ΟΔΟΣ") == ["ODOS"]
+
     @pytest.mark.parametrize(
         ("text", "skus"),
         [
@@ -86,6 +107,8 @@ class TestSearch:
             ("ug", []),
             ("c\\", ["C\\D"]),
             ("--- ", []),
+            ("C\\\\", []),
+            ("A--", []),
         ],
     )
     def test_of_less_than_three_signs_is_for_what_begins_so(self, client, text, skus):
