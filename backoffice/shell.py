@@ -155,15 +155,17 @@ def show_busy(error: Exception) -> tuple[str, int]:
 
 
 @cache
-def asset_version(file: Path) -> str:
-    return sha256(file.read_bytes()).hexdigest()[:10]
+def asset_version(folder: str, name: str) -> str:
+    return sha256(Path(folder, name).read_bytes()).hexdigest()[:10]
 
 
 def asset(name: str) -> str:
     """The address of a static file, which changes when the file does."""
-    assert current_app.static_folder is not None  # noqa: S101 - the package has one
-    version = asset_version(Path(current_app.static_folder) / name)
-    return url_for("static", filename=name, v=version)
+    app = current_app
+    assert app.static_folder is not None  # noqa: S101 - the package has one
+    version = asset_version(app.static_folder, name)
+    # As url_for has it, which took a tenth of the time of a list's template.
+    return f"{request.script_root}{app.static_url_path}/{name}?v={version}"
 
 
 def menu() -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import socket
 from typing import Any
@@ -49,7 +50,11 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return letting_go(create_app())
+        app = letting_go(create_app())
+        # What is there now stays: the collector would look through all of it again and again.
+        gc.collect()
+        gc.freeze()
+        return app
 
 
 def letting_go(app: Any) -> Any:

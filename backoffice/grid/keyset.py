@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    bindparam,
     case,
     false,
     literal,
@@ -75,6 +76,19 @@ class Position:
     values: tuple[Any, ...] | None = None
     backward: bool = False
     at: bool = False
+
+    @property
+    def shape(self) -> Position:
+        """The same for all positions whose pages one statement reads, given their parameters."""
+        if self.values is None:
+            return self
+        return replace(self, values=tuple(None if v is None else 0 for v in self.values))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Name -> value of the parameters that a statement has for it."""
+        values = enumerate(self.values or ())
+        return {f"edge_{i}": value for i, value in values if value is not None}
 
 
 @dataclass(frozen=True)
@@ -141,8 +155,8 @@ def _edge(sort: Sort, position: Position, part: int) -> ColumnElement[bool]:
     assert position.values is not None  # noqa: S101 - only then is there an edge
     columns = sort.columns[part : len(position.values)]
     values = [
-        literal(value, column.type)
-        for column, value in zip(columns, position.values[part:], strict=True)
+        bindparam(f"edge_{i}", value, column.type)
+        for i, (column, value) in enumerate(zip(columns, position.values[part:], strict=True), part)
     ]
     down = sort.descending != position.backward
     beyond: ColumnElement[bool]

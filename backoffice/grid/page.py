@@ -7,7 +7,8 @@ so that joins and related figures are read for the rows on screen and for no oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, Subquery, case, func, select
@@ -53,31 +54,68 @@ def fetch(
     :param limit: The count is exact as far as that.
     """
     dialect = session.get_bind().dialect.name
+    if not wanted.terms and not wanted.filters:
+        shown = _whole_list(
+            statement,
+            wanted.model,  # type: ignore[arg-type] - a class can be hashed, but mypy does not know
+            wanted.sort,
+            wanted.position.shape,
+            size=wanted.size,
+            limit=limit,
+            dialect=dialect,
+        )
+        return _read(session, shown, wanted, limit, select(wanted.model.id))
     if not wanted.terms:
-        return _run(session, statement, wanted, *_listed(wanted, limit), limit)
+        matching = select(wanted.model.id).where(*wanted.filters)
+        number = count.counted(matching, limit).label("_count")
+        shown = _shown(statement, wanted.model, wanted.sort, _walked(wanted), number)
+        return _read(session, shown, wanted, limit, matching)
     page, number = _found(wanted, limit, dialect)
-    found, total = _run(session, statement, wanted, page, number, limit)
+    hits = wanted.search.hits(wanted.terms, wanted.filters, dialect)
+    shown = _shown(statement, wanted.model, wanted.sort, page, number.label("_count"))
+    found, total = _read(session, shown, wanted, limit, hits)
     goes_on = found.before if wanted.position.backward else found.after
     if total.exact or goes_on is not None:
         return found, total
     # The term is common, but not where the page lies, or the page is the last. Here only
     # reading and sorting all that was found helps, which costs what the search finds.
-    hits = wanted.search.hits(wanted.terms, wanted.filters, dialect)
-    found, _ = _run(session, statement, wanted, _sorted_hits(wanted, hits).subquery("page"))
-    return found, total
+    page = _sorted_hits(wanted, hits).subquery("page")
+    rows = session.execute(_shown(statement, wanted.model, wanted.sort, page)).all()
+    return keyset.cut(rows, wanted.sort, wanted.position, wanted.size), total
 
 
-def _listed(wanted: Wanted, limit: int) -> tuple[Subquery, Any]:
-    """The page of a list that is not searched, and the count of its rows."""
-    page = keyset.walk(
-        wanted.model,
-        wanted.sort,
-        wanted.position,
-        conditions=wanted.filters,
-        limit=wanted.size + 1,
+@lru_cache(maxsize=256)
+def _whole_list(
+    statement: Rows,
+    model: Any,
+    sort: Sort,
+    shape: Position,
+    *,
+    size: int,
+    limit: int,
+    dialect: str,
+) -> Rows:
+    """The page of a list that is not narrowed, for any position of this shape.
+
+    Made once: to put the expressions together took as long as to run them, and no page is opened
+    more often.
+    """
+    page = keyset.walk(model, sort, shape, limit=size + 1).subquery("page")
+    estimate = count.estimated(model.__tablename__, dialect)
+    number = case(
+        (estimate > count.FAR * limit, limit + 1),
+        else_=count.counted(select(model.id), limit),
     )
-    matching = select(wanted.model.id).where(*wanted.filters)
-    return page.subquery("page"), count.counted(matching, limit)
+    return _shown(statement, model, sort, page, number.label("_count"), estimate.label("_estimate"))
+
+
+def _walked(wanted: Wanted) -> Subquery:
+    """The page of a list that is filtered and not searched."""
+    size = wanted.size + 1
+    page = keyset.walk(
+        wanted.model, wanted.sort, wanted.position, conditions=wanted.filters, limit=size
+    )
+    return page.subquery("page")
 
 
 def _found(wanted: Wanted, limit: int, dialect: str) -> tuple[Subquery, Any]:
@@ -157,34 +195,28 @@ def _moved(condition: ColumnElement[bool], model: type[Any], rows: Subquery) -> 
     return moved
 
 
-def _run(  # noqa: PLR0917 - what _listed and _found return goes in as it is
-    session: Session,
-    statement: Rows,
-    wanted: Wanted,
-    page: Subquery,
-    number: Any = None,
-    limit: int = 0,
-) -> tuple[Page, Count]:
-    """Run ``statement`` for the rows of ``page``; without ``number`` the count is not asked for."""
-    sort = wanted.sort
-    narrowed = bool(wanted.filters or wanted.terms)
-    extra = [] if number is None else [number.label("_count")]
-    if number is not None and not narrowed:
-        table, dialect = wanted.model.__tablename__, session.get_bind().dialect.name
-        extra.append(count.estimated(table, dialect).label("_estimate"))
+def _shown(
+    statement: Rows, model: type[Any], sort: Sort, page: Subquery, *extra: ColumnElement[Any]
+) -> Rows:
+    """``statement`` for the rows of ``page``, in its order; ``extra`` and the keys come last."""
     keys = [page.c[f"_key_{i}"] for i in range(len(sort.columns))]
-    rows = session.execute(
-        statement.join(page, page.c.id == wanted.model.id)
+    return (
+        statement.join(page, page.c.id == model.id)
         .add_columns(*extra, *keys)
         .order_by(*keyset.page_order(sort, page))
-    ).all()
-    found = keyset.cut(rows, sort, wanted.position, wanted.size)
-    if number is None:
-        return found, Count(0, exact=False)
+    )
+
+
+def _read(
+    session: Session, shown: Rows, wanted: Wanted, limit: int, matching: Rows
+) -> tuple[Page, Count]:
+    """The page that ``shown`` selects, and its count, which each row carries."""
+    rows = session.execute(shown, wanted.position.parameters).all()
+    found = keyset.cut(rows, wanted.sort, wanted.position, wanted.size)
     if rows:
-        total = count.up_to(rows[0]._mapping["_count"], limit)  # noqa: SLF001 - documented
-        estimate = None if narrowed else rows[0]._mapping["_estimate"]  # noqa: SLF001
-        return found, Count(total.number, total.exact, estimate)
+        told = rows[0]._mapping  # noqa: SLF001 - documented
+        total = count.up_to(told["_count"], limit)
+        return found, replace(total, estimate=told.get("_estimate"))
     if wanted.position == Position() and not wanted.terms:
         return found, Count(0, exact=True)
-    return found, count.up_to(session.scalar(select(number)) or 0, limit)
+    return found, count.count_up_to(session, matching, limit)

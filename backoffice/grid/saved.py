@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import abort, flash, redirect, request
 from flask_admin import expose
 from flask_login import current_user
-from sqlalchemy import CompoundSelect, literal, select, union_all
+from sqlalchemy import BindParameter, CompoundSelect, bindparam, literal, select, union_all
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import NotFound
 from wtforms import BooleanField, Field, Form, HiddenField
@@ -71,13 +72,16 @@ def query_of(state: ListState) -> str:
     return urlencode(sorted(state.pairs("page_size")))
 
 
-def visible_views(endpoint: str, user_id: int, limit: int) -> CompoundSelect[Any]:
+@cache
+def visible_views(limit: int) -> CompoundSelect[Any]:
     """A user's own views of a list and those that others shared, ``limit`` of each; unordered.
 
-    Two halves, each read by name from its index: an OR of both would read everybody's views.
+    Its parameters are ``endpoint`` and ``user``. Two halves, each read by name from its index: an
+    OR of both would read everybody's views.
     """
     columns = SavedView.id, SavedView.name, SavedView.query, SavedView.shared
-    here = SavedView.list == endpoint
+    here = SavedView.list == bindparam("endpoint")
+    user_id: BindParameter[int] = bindparam("user")
     own = select(*columns, literal("").label("owner"))
     own = own.where(here, SavedView.user_id == user_id).order_by(SavedView.name)
     others = select(*columns, User.email.label("owner")).join(User, User.id == SavedView.user_id)
@@ -93,7 +97,8 @@ class SavedViewPages(SettingsPages):
 
     def views(self, limit: int) -> Sequence[Any]:
         """The current user's own by name, then those of others by name."""
-        rows = db.session.execute(visible_views(self.endpoint, current_user.id, limit)).all()
+        meant = {"endpoint": self.endpoint, "user": current_user.id}
+        rows = db.session.execute(visible_views(limit), meant).all()
         return sorted(rows, key=lambda row: (row.owner != "", row.name, row.id))
 
     def tabs(self, state: ListState) -> list[Tab]:

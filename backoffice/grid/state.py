@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import url_for
 from sqlalchemy import ColumnElement
 from werkzeug.datastructures import MultiDict
 
@@ -35,7 +35,7 @@ class ListState:
     where it names none, each user sees their own.
     """
 
-    endpoint: str
+    path: str
     sort: Sort
     default_sort: Sort
     search: str = ""
@@ -52,7 +52,9 @@ class ListState:
 
     def url(self, **more: str | int | None) -> str:
         """The list's address, on the page that ``after`` or ``before`` names; else on the first."""
-        return url_for(f"{self.endpoint}.index_view", **{**self.arguments(), **more})
+        arguments = {**self.arguments(), **more}
+        query = urlencode({n: v for n, v in arguments.items() if v is not None}, doseq=True)
+        return f"{self.path}?{query}" if query else self.path
 
     def arguments(self) -> dict[str, Any]:
         """What the address says beside the page; an argument with several values has a list."""
@@ -106,7 +108,7 @@ class ListState:
 
 
 def read_state(  # noqa: PLR0917 - the view hands over what it was declared with
-    endpoint: str,
+    path: str,
     arguments: MultiDict[str, str],
     sorts: Mapping[str, Sort],
     default_sort: Sort,
@@ -125,7 +127,7 @@ def read_state(  # noqa: PLR0917 - the view hands over what it was declared with
     filters, conditions = _read_filters(arguments, tests, dialect, complaints)
     position, jump = _read_position(arguments, sort, complaints)
     return ListState(
-        endpoint=endpoint,
+        path=path,
         sort=sort,
         default_sort=default_sort,
         search=arguments.get("search", "").strip()[:LONGEST],

@@ -142,7 +142,7 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
     def state_of(self, arguments: MultiDict[str, str]) -> ListState:
         """The list that an address's arguments describe."""
         state = read_state(
-            self.endpoint,
+            self.get_url(".index_view"),
             arguments,
             self.sorts,
             self.default_sort,

@@ -1,10 +1,10 @@
 """The page of a search: the same rows by whichever way they are found."""
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from backoffice.database import db
-from backoffice.grid import page
+from backoffice.grid import count, page
 from backoffice.grid.page import Wanted, fetch
 from backoffice.models import Order, Product
 from tests.grid.sections import first, views
@@ -138,6 +138,19 @@ class TestSearch:
 
 
 class TestCount:
+    def test_of_a_far_larger_list_is_not_taken(self, app, client, make, monkeypatch):
+        make.products(60)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("ANALYZE products"))
+            connection.execute(delete(Product).where(Product.price > 3))
+        monkeypatch.setattr(fetch, "__defaults__", (5,))
+        monkeypatch.setattr(count, "FAR", 11)
+
+        assert "about 60 in all" in visit(client, "/admin/products/").text
+        with app.app_context(), db.engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("DELETE FROM sqlite_stat1"))
+
     def test_of_a_large_list_is_the_planners(self, app, client, make, monkeypatch):
         make.products(60)
         monkeypatch.setattr(fetch, "__defaults__", (40,))
