@@ -57,7 +57,7 @@ def fetch(
     if not wanted.terms and not wanted.filters:
         shown = _whole_list(
             statement,
-            wanted.model,  # type: ignore[arg-type] - a class can be hashed, but mypy does not know
+            wanted.model,  # type: ignore[arg-type]  # a class has a hash
             wanted.sort,
             wanted.position.shape,
             size=wanted.size,
