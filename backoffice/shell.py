@@ -99,6 +99,8 @@ def secure(response: Response) -> Response:
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if current_app.config["SESSION_COOKIE_SECURE"]:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if response.status_code == 304:
+        response.close()  # nothing of the file is sent, and Werkzeug would leave it open
     if request.endpoint == "static" and "v" in request.args:
         headers["Cache-Control"] = "public, max-age=31536000, immutable"  # see `asset`
     elif request.endpoint != "static":

@@ -1,5 +1,6 @@
 """What surrounds every page: headers, error pages, how values are shown."""
 
+import gc
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -82,6 +83,17 @@ class TestHeaders:
         assert "unsafe" not in CONTENT_SECURITY_POLICY
         assert "frame-ancestors 'none'" in CONTENT_SECURITY_POLICY
         assert "default-src 'none'" in CONTENT_SECURITY_POLICY
+
+    def test_of_a_file_that_the_browser_has_leave_nothing_open(self, client):
+        """An open file would be a ResourceWarning, which fails the test."""
+        etag = client.get("/static/icon.svg", buffered=True).headers["ETag"]
+
+        response = client.get("/static/icon.svg", headers={"If-None-Match": etag})
+        status = response.status_code
+        del response
+        gc.collect()
+
+        assert status == 304
 
     def test_keep_pages_out_of_caches_but_not_static_files(self, client):
         assert client.get("/admin/products/").headers["Cache-Control"] == "no-store"

@@ -138,6 +138,14 @@ class TestSearch:
 
 
 class TestCount:
+    @pytest.fixture(autouse=True)
+    def forgets_statistics(self, app):
+        yield
+        with app.app_context(), db.engine.begin() as connection:
+            is_sqlite = connection.dialect.name == "sqlite"
+            forget = "DELETE FROM sqlite_stat1" if is_sqlite else "TRUNCATE products CASCADE"
+            connection.execute(text(forget))
+
     def test_of_a_far_larger_list_is_not_taken(self, app, client, make, monkeypatch):
         make.products(60)
         with app.app_context(), db.engine.begin() as connection:
@@ -147,9 +155,6 @@ class TestCount:
         monkeypatch.setattr(count, "FAR", 11)
 
         assert "about 60 in all" in visit(client, "/admin/products/").text
-        with app.app_context(), db.engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.execute(text("DELETE FROM sqlite_stat1"))
 
     def test_of_a_large_list_is_the_planners(self, app, client, make, monkeypatch):
         make.products(60)
@@ -165,6 +170,3 @@ class TestCount:
         assert "40+ matches" in narrowed.text
         assert "60 in all" in exact.text
         assert "about" not in exact.text
-        with app.app_context(), db.engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.execute(text("DELETE FROM sqlite_stat1"))
