@@ -199,9 +199,9 @@ def show_moment(value: datetime | None) -> Markup:
     """A short date with the full moment on hover."""
     if value is None:
         return DASH
-    value = value.astimezone(UTC)
-    # A list shows hundreds: no formatting that escapes, of what needs none.
-    return Markup(f'<time title="{value:%Y-%m-%d %H:%M:%S} UTC">{value:%Y-%m-%d}</time>')
+    # A list shows hundreds: no formatting that escapes, of what needs none, and no strftime.
+    said = value.astimezone(UTC).isoformat(" ", "seconds")
+    return Markup(f'<time title="{said[:19]} UTC">{said[:10]}</time>')
 
 
 def show_full_moment(value: datetime) -> Markup:

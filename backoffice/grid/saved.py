@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import abort, flash, redirect, request
 from flask_admin import expose
@@ -32,10 +31,11 @@ MOST_VIEWS = 50
 
 MOST_SHARED = 200
 LONGEST_QUERY = 2_000
+LONGEST_NAME: int = SavedView.name.type.length
 
 
 class ViewForm(Form):
-    """A new view: the list's state travels along as ``query``."""
+    """A new view: the list's state travels along as ``query``. `tabs.html` has it in plain HTML."""
 
     name = text_field("Name", SavedView.name)
     shared = BooleanField("Share with everybody")
@@ -62,14 +62,6 @@ class Tab:
     url: str
     owner: str | None
     is_current: bool
-
-
-def query_of(state: ListState) -> str:
-    """The list's arguments in a fixed order, to keep and to compare.
-
-    The page is no part of a view, nor is its size: that is a matter of the reader's screen.
-    """
-    return urlencode(sorted(state.pairs("page_size")))
 
 
 @cache
@@ -103,17 +95,12 @@ class SavedViewPages(SettingsPages):
 
     def tabs(self, state: ListState) -> list[Tab]:
         """The whole list and its views; the current one is the first that shows ``state``."""
-        url, here = self.get_url(".index_view"), query_of(state)
+        url, here = state.path, state.query
         rows = self.views(MOST_VIEWS)[:MOST_VIEWS]
         current = next((row for row in rows if row.query == here), None) if here else None
         tabs = [Tab("All", url, None, not here)]
         tabs += [Tab(r.name, f"{url}?{r.query}", r.owner, r is current) for r in rows]
         return tabs
-
-    def view_form(self, state: ListState) -> ViewForm:
-        """A form that saves ``state``."""
-        query = query_of(state)
-        return ViewForm(data={"query": query, "columns": state.columns is not None})
 
     @expose("/views/", methods=("GET", "POST"))
     def views_view(self) -> Any:
@@ -126,7 +113,7 @@ class SavedViewPages(SettingsPages):
         form = ViewForm(request.form)
         state = self.state_of(arguments_in(form.query.data or ""))
         columns = self.shown_columns(state) if form.columns.data else None
-        query = query_of(replace(state, columns=columns))
+        query = replace(state, columns=columns).query
         if form.validate() and self._is_worth_keeping(form, query):
             own = SavedView.user_id == current_user.id, SavedView.list == self.endpoint
             views = {view.name: view for view in db.session.scalars(select(SavedView).where(*own))}
@@ -225,7 +212,7 @@ class SavedViewPages(SettingsPages):
             views=self.views(MOST_SHARED),
             view_form=form,
             renamed=renamed,
-            most=SavedView.name.type.length,
+            longest_name=LONGEST_NAME,
             may_delete=may(current_user, Action.ADMINISTER),
         )
         return page

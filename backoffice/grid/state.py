@@ -82,6 +82,14 @@ class ListState:
                 for each in value if isinstance(value, list) else [value]:
                     yield name, str(each)
 
+    @property
+    def query(self) -> str:
+        """The arguments in a fixed order, to keep as a view and to compare.
+
+        The page is no part of a view, nor is its size: that is a matter of the reader's screen.
+        """
+        return urlencode(sorted(self.pairs("page_size")))
+
     def sorted_by(self, sort: Sort) -> str:
         """The first page in another order."""
         return replace(self, sort=sort).url()

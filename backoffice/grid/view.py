@@ -28,7 +28,7 @@ from backoffice.grid.keyset import Position, Sort
 from backoffice.grid.listing import Listing
 from backoffice.grid.page import Wanted, fetch
 from backoffice.grid.reference import Reference
-from backoffice.grid.saved import SavedViewPages
+from backoffice.grid.saved import LONGEST_NAME, SavedViewPages
 from backoffice.grid.search import Search
 from backoffice.grid.state import FIRST, PAGE_SIZES, ListState, read_state
 from backoffice.models.columns import UtcDateTime, exact_to_text
@@ -122,7 +122,7 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
             sort_is_moment=isinstance(state.sort.columns[0].type, UtcDateTime),
             sortable=[c for c in self.columns_for(self.offered) if c.name in self.sorts],
             tabs=self.tabs(state),
-            view_form=self.view_form(state),
+            longest_name=LONGEST_NAME,
             body=body,
             actions=actions,
             filters=self.filters,

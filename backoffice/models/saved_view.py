@@ -15,7 +15,7 @@ from backoffice.models.record import NO_ID_TWICE, filled
 class SavedView(Base):
     """One view of one list: its owner's alone, or for everybody to open.
 
-    ``query`` is what the list's address carries for it, in ``grid.saved.query_of``'s order.
+    ``query`` is what the list's address carries for it, as ``grid.state.ListState.query`` has it.
     """
 
     __tablename__ = "saved_views"
