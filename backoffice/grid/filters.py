@@ -6,8 +6,9 @@ contains, from, before, empty. Tests go together by AND; several values of one a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_
@@ -43,9 +44,14 @@ class Test:
     index: str | None
     control: str = "text"
 
-    def narrowed(self, values: Sequence[str], dialect: str) -> ColumnElement[bool]:
-        """Rows for which any of ``values`` holds."""
-        return or_(*(self.condition(value, dialect) for value in values))
+    def narrowed(self, values: tuple[str, ...], dialect: str) -> ColumnElement[bool]:
+        """Rows for which any of ``values`` holds; for the same, the same object again."""
+        return _narrowed(self, values, dialect)
+
+
+@lru_cache(maxsize=1024)
+def _narrowed(test: Test, values: tuple[str, ...], dialect: str) -> ColumnElement[bool]:
+    return or_(*(test.condition(value, dialect) for value in values))
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import eq
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Subquery, case, func, select
+from sqlalchemy import BinaryExpression, Column, ColumnElement, Select, Subquery, case, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.operators import custom_op
 
 from backoffice.database import Rows
 from backoffice.grid import count, keyset
 from backoffice.grid.count import Count
 from backoffice.grid.keyset import Page, Position, Sort
 from backoffice.grid.search import Search, Term
+from backoffice.grid.served import index_of
 
 WALKED = 20_000
 """Rows of the sort's index that a search for a common term looks at before it gives up on it."""
@@ -27,7 +30,7 @@ WALKED = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which rows of ``model`` a page shows.
+    """Which rows of ``model`` a page shows. Hashable: the same again needs no new statement.
 
     :param filters: Conditions on ``model``.
     :param terms: What is searched for, by ``search``.
@@ -37,13 +40,21 @@ class Wanted:
     sort: Sort
     position: Position
     size: int
-    filters: Sequence[ColumnElement[bool]] = ()
+    filters: tuple[ColumnElement[bool], ...] = ()
     search: Search
-    terms: Sequence[Term] = ()
+    terms: tuple[Term, ...] = ()
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.filters or self.terms)
 
     def conditions(self, dialect: str) -> list[ColumnElement[bool]]:
         """Filters and search as conditions on ``model``."""
         return [*self.filters, *self.search.conditions(self.terms, dialect)]
+
+    def hits(self, dialect: str) -> Rows:
+        """The ids of all rows that match, in no order."""
+        return self.search.hits(self.terms, self.filters, dialect)
 
 
 def fetch(
@@ -54,88 +65,84 @@ def fetch(
     :param limit: The count is exact as far as that.
     """
     dialect = session.get_bind().dialect.name
-    if not wanted.terms and not wanted.filters:
-        shown = _whole_list(
-            statement,
-            wanted.model,  # type: ignore[arg-type]  # a class has a hash
-            wanted.sort,
-            wanted.position.shape,
-            size=wanted.size,
-            limit=limit,
-            dialect=dialect,
-        )
-        return _read(session, shown, wanted, limit, select(wanted.model.id))
-    if not wanted.terms:
-        matching = select(wanted.model.id).where(*wanted.filters)
-        number = count.counted(matching, limit).label("_count")
-        shown = _shown(statement, wanted.model, wanted.sort, _walked(wanted), number)
-        return _read(session, shown, wanted, limit, matching)
-    page, number = _found(wanted, limit, dialect)
-    hits = wanted.search.hits(wanted.terms, wanted.filters, dialect)
-    shown = _shown(statement, wanted.model, wanted.sort, page, number.label("_count"))
-    found, total = _read(session, shown, wanted, limit, hits)
-    goes_on = found.before if wanted.position.backward else found.after
-    if total.exact or goes_on is not None:
+    sort, position, size = wanted.sort, wanted.position, wanted.size
+    shown = page_statement(statement, replace(wanted, position=position.shape), limit, dialect)
+    rows = session.execute(shown, position.parameters).all()
+    found = keyset.cut(rows, sort, position, size)
+    if rows:
+        told = rows[0]._mapping  # noqa: SLF001 - documented
+        total = replace(count.up_to(told["_count"], limit), estimate=told.get("_estimate"))
+    elif position == Position() and not wanted.is_narrowed:
+        total = Count(0, exact=True)
+    else:
+        total = count.count_up_to(session, wanted.hits(dialect), limit)
+    goes_on = found.before if position.backward else found.after
+    if total.exact or not wanted.is_narrowed or goes_on is not None:
         return found, total
-    # The term is common, but not where the page lies, or the page is the last. Here only
-    # reading and sorting all that was found helps, which costs what the search finds.
-    page = _sorted_hits(wanted, hits).subquery("page")
-    rows = session.execute(_shown(statement, wanted.model, wanted.sort, page)).all()
-    return keyset.cut(rows, wanted.sort, wanted.position, wanted.size), total
+    # What is looked for is common, but not where the page lies, or the page is the last. Here only
+    # reading and sorting all that was found helps, which costs what there is to find.
+    page = _sorted_hits(wanted, wanted.hits(dialect)).subquery("page")
+    rows = session.execute(_shown(statement, wanted, page)).all()
+    return keyset.cut(rows, sort, position, size), total
 
 
 @lru_cache(maxsize=256)
-def _whole_list(
-    statement: Rows,
-    model: Any,
-    sort: Sort,
-    shape: Position,
-    *,
-    size: int,
-    limit: int,
-    dialect: str,
-) -> Rows:
-    """The page of a list that is not narrowed, for any position of this shape.
+def page_statement(statement: Rows, wanted: Wanted, limit: int, dialect: str) -> Rows:
+    """``statement`` for the page, with ``_count`` and the sort's keys in each row.
 
-    Made once: to put the expressions together took as long as to run them, and no page is opened
-    more often.
+    Kept for all pages of the position's shape: to put the expressions together takes as long as
+    to run them, and people turn pages and open the same lists over and over.
     """
-    page = keyset.walk(model, sort, shape, limit=size + 1).subquery("page")
+    model, sort = wanted.model, wanted.sort
+    if not _is_in_order(wanted):
+        page, number = _found(wanted, limit, dialect)
+        return _shown(statement, wanted, page, number.label("_count"))
+    page = keyset.walk(
+        model, sort, wanted.position, conditions=wanted.filters, limit=wanted.size + 1
+    ).subquery("page")
+    if wanted.is_narrowed:
+        number = count.counted(wanted.hits(dialect), limit)
+        return _shown(statement, wanted, page, number.label("_count"))
     estimate = count.estimated(model.__tablename__, dialect)
     number = case(
         (estimate > count.FAR * limit, limit + 1),
         else_=count.counted(select(model.id), limit),
     )
-    return _shown(statement, model, sort, page, number.label("_count"), estimate.label("_estimate"))
+    return _shown(statement, wanted, page, number.label("_count"), estimate.label("_estimate"))
 
 
-def _walked(wanted: Wanted) -> Subquery:
-    """The page of a list that is filtered and not searched."""
-    size = wanted.size + 1
-    page = keyset.walk(
-        wanted.model, wanted.sort, wanted.position, conditions=wanted.filters, limit=size
+def _shown(statement: Rows, wanted: Wanted, page: Subquery, *extra: ColumnElement[Any]) -> Rows:
+    """``statement`` for the rows of ``page``, in its order; ``extra`` and the keys come last."""
+    keys = [page.c[f"_key_{i}"] for i in range(len(wanted.sort.columns))]
+    return (
+        statement.join(page, page.c.id == wanted.model.id)
+        .add_columns(*extra, *keys)
+        .order_by(*keyset.page_order(wanted.sort, page))
     )
-    return page.subquery("page")
 
 
 def _found(wanted: Wanted, limit: int, dialect: str) -> tuple[Subquery, Any]:
-    """The page of a search, and how many rows it finds, up to ``limit + 1``.
+    """The page of a search or filter, and how many rows it finds, up to ``limit + 1``.
 
-    Few hits are all read and sorted. Of a common term so many are found already that the
-    sort's index shows enough of them within a short walk: the other half of the union then. Each
-    half is run only if the count says so, and neither grows with the table.
+    Few hits are all read, by the index that serves what is looked for, and sorted. Of what is
+    common so many are found already that the sort's index shows enough of them within a short
+    walk: the other half of the union then. Each half is run only if the count says so, and neither
+    grows with the table. Left to itself, a planner walks the sort's index to its end for a price
+    that nothing has: 3 s of a million rows.
     """
-    hits = wanted.search.hits(wanted.terms, wanted.filters, dialect).limit(limit + 1).cte("hits")
-    hits = hits.prefix_with("MATERIALIZED")
+    hits = wanted.hits(dialect).limit(limit + 1).cte("hits").prefix_with("MATERIALIZED")
     number = select(func.count()).select_from(hits).scalar_subquery()
     few = _sorted_hits(wanted, select(hits.c.id)).where(number <= limit)
 
-    tests = [*wanted.filters, *wanted.search.row_tests(wanted.terms, dialect)]
+    # A range of the sort's own index is where the walk goes, and not what it looks for.
+    own = [test for test in wanted.filters if _is_range(test, wanted)]
+    others = [test for test in wanted.filters if not _is_range(test, wanted)]
+    tests = [*others, *wanted.search.row_tests(wanted.terms, dialect)]
     walked = keyset.walk(
         wanted.model,
         wanted.sort,
         wanted.position,
-        **_only_if(number > limit, dialect),
+        **_only_if(number > limit, own, dialect),
         carried=_columns_in(tests, wanted.model),
     ).subquery("walked")
     many = (
@@ -147,15 +154,43 @@ def _found(wanted: Wanted, limit: int, dialect: str) -> tuple[Subquery, Any]:
     return both.subquery("page"), number
 
 
-def _only_if(holds: ColumnElement[bool], dialect: str) -> dict[str, Any]:
+def _is_in_order(wanted: Wanted) -> bool:
+    """Whether an index holds the rows that match, and nothing between them, in the list's order.
+
+    It is that of the sort, narrowed to a range of it, or one that has a value before the sort's
+    columns: the newest products of a supplier.
+    """
+    others = [test for test in wanted.filters if not _is_range(test, wanted)]
+    if wanted.terms or len(others) > 1:
+        return False
+    return not others or any(
+        isinstance(test, BinaryExpression)
+        and test.operator is eq
+        and isinstance(test.left, Column)
+        and index_of(test.left, *wanted.sort.columns) is not None
+        for test in others
+    )
+
+
+def _is_range(condition: ColumnElement[bool], wanted: Wanted) -> bool:
+    """Whether ``condition`` is about the column that is sorted by alone, and compares it."""
+    names = [column.name for column in _columns_in([condition], wanted.model)]
+    parts = visitors.iterate(condition)
+    is_pattern = any(isinstance(getattr(part, "operator", None), custom_op) for part in parts)
+    return names == [wanted.sort.columns[0].key] and not is_pattern
+
+
+def _only_if(
+    holds: ColumnElement[bool], conditions: Sequence[ColumnElement[bool]], dialect: str
+) -> dict[str, Any]:
     """How a walk is kept from starting: each database has a way that it sees before the first row.
 
     PostgreSQL would plan for a tenth of the table if the limit were an expression; SQLite would
     put the condition to each row.
     """
     if dialect == "sqlite":
-        return {"limit": case((holds, WALKED), else_=0)}
-    return {"conditions": [holds], "limit": WALKED}
+        return {"conditions": conditions, "limit": case((holds, WALKED), else_=0)}
+    return {"conditions": [holds, *conditions], "limit": WALKED}
 
 
 def _sorted_hits(wanted: Wanted, ids: Rows) -> Select[*tuple[Any, ...]]:
@@ -193,30 +228,3 @@ def _moved(condition: ColumnElement[bool], model: type[Any], rows: Subquery) -> 
 
     moved: ColumnElement[bool] = visitors.replacement_traverse(condition, {}, column_of)  # type: ignore[call-overload]
     return moved
-
-
-def _shown(
-    statement: Rows, model: type[Any], sort: Sort, page: Subquery, *extra: ColumnElement[Any]
-) -> Rows:
-    """``statement`` for the rows of ``page``, in its order; ``extra`` and the keys come last."""
-    keys = [page.c[f"_key_{i}"] for i in range(len(sort.columns))]
-    return (
-        statement.join(page, page.c.id == model.id)
-        .add_columns(*extra, *keys)
-        .order_by(*keyset.page_order(sort, page))
-    )
-
-
-def _read(
-    session: Session, shown: Rows, wanted: Wanted, limit: int, matching: Rows
-) -> tuple[Page, Count]:
-    """The page that ``shown`` selects, and its count, which each row carries."""
-    rows = session.execute(shown, wanted.position.parameters).all()
-    found = keyset.cut(rows, wanted.sort, wanted.position, wanted.size)
-    if rows:
-        told = rows[0]._mapping  # noqa: SLF001 - documented
-        total = count.up_to(told["_count"], limit)
-        return found, replace(total, estimate=told.get("_estimate"))
-    if wanted.position == Position() and not wanted.terms:
-        return found, Count(0, exact=True)
-    return found, count.count_up_to(session, matching, limit)

@@ -42,7 +42,7 @@ class Term(NamedTuple):
         return len(self.text) >= LEAST_TRIGRAM and HAS_TRIGRAM.search(self.text) is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Search:
     """What the text in a list's search box is looked up in.
 
@@ -111,7 +111,7 @@ class Search:
         On SQLite a search and nothing else is read from the search table alone: a table that
         refers to it row by row would first be given all of them.
         """
-        if dialect == "sqlite" and not others and all(map(self._in_document, terms)):
+        if dialect == "sqlite" and terms and not others and all(map(self._in_document, terms)):
             return self._matching(terms)
         return select(self.model.id).where(*others, *self.conditions(terms, dialect))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Index, Table, UniqueConstraint
+from sqlalchemy import Column, Index, Table, UniqueConstraint
 from sqlalchemy.orm import InstrumentedAttribute
 
 
-def index_of(*columns: InstrumentedAttribute[Any]) -> str | None:
+def index_of(*columns: InstrumentedAttribute[Any] | Column[Any]) -> str | None:
     """The name of an index that begins with ``columns`` and holds all rows; None if none does."""
     wanted = [column.key for column in columns]
     table = columns[0].table

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from flask import flash, jsonify, request
+from flask import flash, jsonify, request, url_for
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from flask_login import current_user
@@ -142,7 +142,7 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
     def state_of(self, arguments: MultiDict[str, str]) -> ListState:
         """The list that an address's arguments describe."""
         state = read_state(
-            self.get_url(".index_view"),
+            url_for(f"{self.endpoint}.index_view"),
             arguments,
             self.sorts,
             self.default_sort,

@@ -165,7 +165,7 @@ class TestPlans:
 
         for kind in view.filters:
             if kind.reference:
-                condition = kind.tests[0].narrowed([known[kind.name]], "")
+                condition = kind.tests[0].narrowed((known[kind.name],), "")
                 state = ListState(
                     table, view.default_sort, view.default_sort, conditions=(condition,)
                 )

@@ -14,6 +14,14 @@ from tests.pages import visit
 SIZE = 4
 
 
+@pytest.fixture(autouse=True)
+def makes_statements_anew():
+    """Each test has limits of its own, which statements kept from others would not have."""
+    page.page_statement.cache_clear()
+    yield
+    page.page_statement.cache_clear()
+
+
 @pytest.fixture
 def lamps(app, make):
     """Sixty products with many ties, of which every third is a lamp."""
@@ -87,12 +95,40 @@ class TestSearch:
                 ({"name.contains": "p 6"}, Product.name.like("%6")),
                 ({"reorder": "yes"}, Product.active & (Product.stock <= Product.reorder_level)),
             ):
-                conditions = [
-                    tests[name].narrowed([value], dialect) for name, value in given.items()
-                ]
+                conditions = tuple(
+                    tests[name].narrowed((value,), dialect) for name, value in given.items()
+                )
                 ids, _ = walk(view, view.default_sort, "lamp", conditions, limit)
                 is_lamp = Product.name.like("Lamp%")
                 assert ids == expected(view, view.default_sort, is_lamp, holds), given
+
+    @pytest.mark.parametrize(
+        ("limit", "walked"),
+        [(10_000, 20_000), (5, 20_000), (5, 3)],
+        ids=["few", "many", "a walk too short"],
+    )
+    def test_is_a_filters_too(self, app, lamps, monkeypatch, limit, walked):
+        monkeypatch.setattr(page, "WALKED", walked)
+        view = views(app)["products"]
+        tests = view.tests
+        with app.app_context():
+            dialect = db.session.get_bind().dialect.name
+            for given, holds in (
+                ({"price.from": "2"}, Product.price >= 2),
+                ({"price.from": "2", "price.to": "2"}, Product.price == 2),
+                ({"price.from": "9"}, Product.price >= 9),
+                ({"active": "no"}, Product.active.is_(False)),
+                ({"supplier": "ACME"}, Product.sku.is_not(None)),
+                ({"supplier": "ACME", "updated_at.from": "2000-01-01"}, Product.sku.is_not(None)),
+                ({"name.begins": "Lamp"}, Product.name.like("Lamp%")),
+                ({"name.contains": "amp 3"}, Product.name == "Lamp 3"),
+            ):
+                conditions = tuple(
+                    tests[name].narrowed((value,), dialect) for name, value in given.items()
+                )
+                for sort in (view.default_sort, view.sorts["price"], view.sorts["sku"]):
+                    ids, _ = walk(view, sort, "", conditions, limit)
+                    assert ids == expected(view, sort, holds), (given, sort)
 
     @pytest.mark.parametrize("limit", [10_000, 3])
     def test_of_short_and_tied_terms_is_found_either_way(self, app, lamps, limit):
