@@ -97,12 +97,8 @@ class ExportPages(Guarded):
         """Written first, to a file that is gone when it is sent: its table of contents is last."""
         try:
             file = sheets.xlsx_file(rows, rows.chunks(let_be_read, MOST_SECONDS))
-        except sheets.TooLongError as error:
-            abort(
-                413,
-                f"A text in {error} has more characters than a cell of a sheet holds: "
-                "export the list as CSV.",
-            )
+        except sheets.TooLargeError as error:
+            abort(413, f"{error} is more than a sheet holds: export the list as CSV.")
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         response = send_file(

@@ -165,6 +165,8 @@ class TestText:
             "mailto:a@example.com",
             "12",
             "_x0041_",
+            "_x0041_x0042_",
+            "_x0041\x01",
             "{=1+1}",
             "<r></is></c><c><f>1+1</f></c><c><is></r>",
             "<r><t>bold</t></r>",
@@ -183,9 +185,17 @@ class TestText:
         response = client.get("/admin/categories/export/?format=xlsx")
 
         assert response.status_code == 413
-        assert "description has more characters" in Page(response).text
+        assert "A text in description is more than a sheet holds" in Page(response).text
         assert as_csv(client, "categories")[1][0][1] == "x" * 32_768
         assert checked_out(app) == 0
+
+    def test_is_measured_as_spreadsheets_do(self, client, make):
+        make.categories(1, description="x" * 32_767)
+        make.categories(1, description="\U0001f600" * 16_383)
+
+        assert len(as_xlsx(client, "categories")[1]) == 2
+        make.categories(1, description="\U0001f600" * 16_384)
+        assert client.get("/admin/categories/export/?format=xlsx").status_code == 413
 
 
 class TestNumbers:
@@ -244,6 +254,16 @@ class TestResponse:
         assert "more than the 2 rows" in refused.text
         assert len(as_xlsx(client, "products", search="SKU0001")[1]) == 1
         assert len(as_csv(client, "products")[1]) == 3
+        assert checked_out(app) == 0
+
+    def test_is_no_file_when_a_sheet_becomes_too_large(self, app, client, make, monkeypatch):
+        make.products(2 * CHUNK)
+        monkeypatch.setattr(sheets, "MOST_BYTES", 100_000)
+
+        refused = visit(client, "/admin/products/export/", format="xlsx")
+
+        assert refused.status == 413
+        assert "All of it is more than a sheet holds: export the list as CSV." in refused.text
         assert checked_out(app) == 0
 
     def test_is_offered_by_the_list_as_it_is_narrowed(self, client, make):
