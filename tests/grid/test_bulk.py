@@ -341,6 +341,31 @@ class TestMeanwhile:
         assert again.status == 409
         assert contents(app) == before
 
+    def test_a_row_was_changed_by_a_clock_that_was_behind_so_nothing_is(self, app, client, make):
+        ids = make.products(3)
+        page = preview(client, "price", ids, **FIVE_PERCENT)
+        self.changed(app, ids[0], price=Decimal(100), updated_at=PLACED)
+        before = contents(app)
+
+        again = Page(confirm(client, page))
+
+        assert again.status == 409
+        assert examples(again)[0][2] == "100.00 → 105.00"
+        assert contents(app) == before
+
+    def test_another_row_took_the_place_of_one_so_nothing_is_changed(self, app, client, make):
+        ids = make.products(3)
+        page = preview(client, "deactivate", scope="all", left="search=SKU&active=yes")
+        self.changed(app, ids[0], active=False)
+        make.products(1, updated_at=PLACED)
+        before = contents(app)
+
+        again = Page(confirm(client, page, "search=SKU&active=yes"))
+
+        assert again.status == 409
+        assert [row[0] for row in examples(again)] == ["SKU0002", "SKU0003", "SKU0004"]
+        assert contents(app) == before
+
     def test_the_form_was_sent_twice_and_is_taken_once(self, app, client, make):
         page = preview(client, "price", make.products(2), **FIVE_PERCENT)
 
@@ -486,12 +511,14 @@ class TestNonsense:
         assert (page.status, page.errors) == (422, {"figure": says})
 
     @pytest.mark.parametrize(
-        "name", ["ids", "action", "scope", "step", "by", "newest", "differing"]
+        "name",
+        ["ids", "action", "scope", "step", "by", "newest", "differing", "id_sum", "version_sum"],
     )
     def test_is_survived(self, client, make, name):
         ids = make.products(2)
         good = {"action": "price", "scope": "selected", "ids": ids, "step": "apply"}
         good |= FIVE_PERCENT | {"differing": "2", "newest": PLACED.isoformat()}
+        good |= {"id_sum": str(sum(ids)), "version_sum": "2"}
 
         for text in (*dealt(0, 40), "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+23:59"):
             response = client.post("/admin/products/action/", data=good | {name: text})
