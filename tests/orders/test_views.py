@@ -46,6 +46,16 @@ class TestOrderList:
         assert [cell.text for cell in foot.all("td")][2:4] == ["4", "39.96"]
         assert foot.text.startswith("All 2")
 
+    def test_adds_up_the_first_column_as_well(self, client, make):
+        make.orders(2, lines=2)
+
+        page = visit(client, "/admin/orders/", columns="total,number,lines", totals="1")
+        (foot,) = page.root.all("tfoot")
+
+        assert [cell.text for cell in (*foot.all("th"), *foot.all("td"))] == [
+            *("All 2: 59.94", "", "4"),
+        ]
+
     def test_shows_a_guests_order_without_a_customer(self, client, make):
         make.orders(customer_id=None)
 
