@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from backoffice.database import db
 from backoffice.models import OrderLine
+from tests import stored
 from tests.pages import visit
 
 
@@ -55,6 +56,18 @@ class TestOrderList:
         assert [cell.text for cell in (*foot.all("th"), *foot.all("td"))] == [
             *("All 2: 59.94", "", "4"),
         ]
+
+    def test_is_added_up_on_the_one_connection_that_is_left(self, app, client, make):
+        make.orders(2, lines=2)
+        pool = stored.engine(app).pool
+        others = [pool.connect() for _ in range(pool.size() + pool._max_overflow - 1)]
+
+        page = visit(client, "/admin/orders/", totals="1")
+
+        assert page.status == 200
+        assert next(page.root.all("tfoot")).text.startswith("All 2")
+        for connection in others:
+            connection.close()
 
     def test_shows_a_guests_order_without_a_customer(self, client, make):
         make.orders(customer_id=None)
