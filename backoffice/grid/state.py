@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import url_for
 from sqlalchemy import ColumnElement
@@ -78,6 +79,16 @@ class ListState:
             if value is not None and name not in without:
                 for each in value if isinstance(value, list) else [value]:
                     yield name, str(each)
+
+    @property
+    def rows_meant(self) -> str:
+        """Which rows the list is of, on whatever page, in whatever order and columns.
+
+        The same text for the same search and filters: a script keeps by it what is selected.
+        """
+        pairs = [("search", self.search)] if self.search else []
+        pairs += [(name, value) for name, values in self.filters.items() for value in values]
+        return urlencode(sorted(pairs))
 
     def sorted_by(self, sort: Sort) -> str:
         """The first page in another order."""

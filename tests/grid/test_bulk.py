@@ -243,6 +243,36 @@ class TestWholeFilter:
         assert contents(app) == before
 
 
+class TestRowsMeant:
+    """By what a script keeps the selection of a list."""
+
+    def of(self, client, left):
+        page = visit(client, f"/admin/products/?{left}")
+        (form,) = (form for form in page.root.all("form") if form.get("id") == "bulk")
+        return form.attributes["data-rows"]
+
+    def test_are_the_same_on_every_page_in_any_order_and_columns(self, client, make):
+        make.products(60)
+        narrowed = "search=SKU&supplier=SUP1&active=yes"
+        following = visit(client, f"/admin/products/?page_size=25&{narrowed}").links["next"]
+
+        for left in (
+            narrowed,
+            "active=yes&active=yes&supplier=SUP1&search=+SKU",
+            f"{narrowed}&sort=price&desc=1&page_size=100&columns=sku,price&totals=1&category=",
+            f"{narrowed}&at=2027-01-01",
+            following.partition("?")[2],
+        ):
+            assert self.of(client, left) == "active=yes&search=SKU&supplier=SUP1"
+
+    def test_are_others_by_another_search_or_filter(self, client, make):
+        make.products(3)
+
+        assert self.of(client, "") == ""
+        assert self.of(client, "search=SKU000") == "search=SKU000"
+        assert self.of(client, "search=SKU000&active=yes") == "active=yes&search=SKU000"
+
+
 class TestHistory:
     def test_shows_the_change_on_the_page_of_each_row_changed(self, app, client, make):
         ids = make.products(4)
