@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -87,6 +87,25 @@ def entries_of(record: Record, limit: int) -> Select[HistoryEntry]:
     )
     newest = union_all(*(select(half.limit(limit).subquery()) for half in (own, imports)))
     return select(HistoryEntry).where(entry_id.in_(newest)).order_by(entry_id.desc()).limit(limit)
+
+
+def who_wrote(record: Any, field: str, entries: Iterable[HistoryEntry]) -> HistoryEntry | None:
+    """Of a record's ``entries``, newest first, the one that gave ``field`` the value it has.
+
+    None where none tells: the entry of many rows does not say which fields it changed, and a
+    change by SQL alone has no entry.
+    """
+    own = (entry for entry in entries if entry.row_id == record.id and field in entry.changes)
+    last = next(own, None)
+    return last if last and last.changes[field][1] == _as_told(record, field) else None
+
+
+def _as_told(record: Any, field: str) -> Any:
+    """What an entry of now would tell as the value of ``field``."""
+    value, mapper = getattr(record, field), inspect(type(record))
+    if field in mapper.relationships:
+        return value and getattr(value, LABELS[type(value)])
+    return _json(value, mapper.columns[field])
 
 
 def add_entry(

@@ -115,9 +115,11 @@ def show_error(error: HTTPException) -> tuple[str, int, list[tuple[str, str]]] |
     title, says = SAYS.get(error.code, SAYS[400 if error.code < 500 else 500])
     if error.description and error.description != type(error).description:
         says = error.description
+    own = getattr(error, "title", "")  # of a 503 that is not about the database
     # Allow of a 405, Retry-After of a 429: they tell a program what the page tells a reader.
     headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
-    page = render_template("error.html", title=title, says=says, lone=error.code >= 500)
+    lone = error.code >= 500 and not own
+    page = render_template("error.html", title=own or title, says=says, lone=lone)
     return page, error.code, headers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
@@ -23,7 +24,7 @@ from backoffice.imports.kinds import KINDS, Kind
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write there instead; until all is written, what was there stays.",
+    help="Write there, for the file's owner alone; what was there stays until all is written.",
 )
 @with_app
 def command(kind: str, out: Path | None) -> None:
@@ -56,16 +57,19 @@ def csv_of(kind: Kind) -> Generator[bytes]:
 
 @contextmanager
 def _whole(out: Path) -> Iterator[BinaryIO]:
-    """A draft beside ``out`` that takes its place when it is whole, and is gone when it is not."""
+    """A draft beside ``out`` that takes its place when it is whole, and is gone when it is not.
+
+    Only its owner can read it, as there may be people's data in it.
+    """
     out = out.resolve()  # a link stays a link
     if out.exists() and not out.is_file():  # a pipe or device cannot be replaced
         with out.open("wb") as file:
             yield file
         return
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    descriptor, draft = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
     try:
-        with draft.open("xb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
-        draft.replace(out)
+        Path(draft).replace(out)
     finally:
-        draft.unlink(missing_ok=True)
+        Path(draft).unlink(missing_ok=True)

@@ -69,18 +69,38 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Preview:
-    """What a change would do: of ``matched`` rows, those that differ, ``refused`` among them.
+class Seen:
+    """The rows that a preview says would change, told by sums: so a form carries a million.
 
-    ``newest`` is when one of the matched rows was last changed, None without rows. ``examples``
-    are the first of those refused, or else of those that change.
+    By the sum of ids another row in the place of one is noticed, and by that of versions a change
+    whose moment is older than ``newest``: its transaction took long, or a clock was behind.
+
+    :param rows: How many they are.
+    :param newest: When one of those matched was last changed.
+    """
+
+    rows: int
+    ids: int
+    versions: int
+    newest: datetime
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a change would do: of ``matched`` rows, those ``seen`` differ, ``refused`` among them.
+
+    ``seen`` is None where none differs. ``examples`` are the first of those refused, or else of
+    those that change.
     """
 
     matched: int
-    differing: int
+    seen: Seen | None
     refused: int
-    newest: datetime | None
     examples: tuple[Example, ...]
+
+    @property
+    def differing(self) -> int:
+        return self.seen.rows if self.seen else 0
 
     @property
     def unchanged(self) -> int:
@@ -120,20 +140,23 @@ class Bulk:
 
     def look(self, session: Session) -> Preview:
         """What the change would do now, by two statements."""
-        rows = func.count()
-        matched, differing, refused, newest = session.execute(
+        rows, model = func.count(), self.model
+        matched, refused, newest, differing, ids, versions = session.execute(
             select(
                 rows,
-                rows.filter(self._differs),
                 rows.filter(self._differs, not_(self._holds)),
-                func.max(self.model.updated_at),
+                func.max(model.updated_at),
+                rows.filter(self._differs),
+                func.sum(model.id).filter(self._differs),
+                func.sum(model.version).filter(self._differs),
             ).where(*self.conditions)
         ).one()
         if refused:
             examples = self._examples(session, not_(self._holds), NAMED)
         else:
             examples = self._examples(session, true(), EXAMPLES)
-        return Preview(matched, differing, refused, newest, examples)
+        seen = Seen(differing, int(ids), int(versions), newest) if differing else None
+        return Preview(matched, seen, refused, examples)
 
     def _examples(
         self, session: Session, condition: ColumnElement[bool], most: int
@@ -158,34 +181,48 @@ class Bulk:
             examples.append(Example(key, title, told, None if rule is None else rules[rule]))
         return tuple(examples)
 
-    def write(self, session: Session, differing: int, newest: datetime) -> None:
+    def write(self, session: Session, seen: Seen) -> None:
         """Change the rows, all of them or none, with one history entry; the caller commits.
 
-        A row that was changed after ``newest`` is left out, and then the count is not
-        ``differing``: so nobody's newer work is changed unseen, nor anything twice by sending
+        Rows that were changed after ``seen.newest`` are left out, and what was written then has to
+        be what was seen: so nobody's newer work is changed unseen, nor anything twice by sending
         the form twice.
 
         :raises OutdatedError: other rows would change than the preview said.
         :raises sqlalchemy.exc.IntegrityError: a rule was broken; DataError: a column was too small.
         """
         # Later than any of them, also by a clock that is behind the one that set ``newest``.
-        at = max(datetime.now(UTC), newest + timedelta(microseconds=1))
+        at = max(datetime.now(UTC), seen.newest + timedelta(microseconds=1))
+        model = self.model
         written = session.connection().execute(
-            update(self.model)
-            .where(*self.conditions, self._differs, self.model.updated_at <= newest)
-            .values({**self.change.values, "version": self.model.version + 1, "updated_at": at})
+            update(model)
+            .where(*self.conditions, self._differs, model.updated_at <= seen.newest)
+            .values({**self.change.values, "version": model.version + 1, "updated_at": at})
         )
-        if written.rowcount != differing:
+        if written.rowcount != seen.rows or self._sums_at(session, at) != (
+            seen.ids,
+            seen.versions + seen.rows,
+        ):
             raise OutdatedError
         history.add_entry(
             session,
             action="bulk",
             table=self.model.__tablename__,
             label=self.change.done[:300],
-            changes={"rows": differing},
+            changes={"rows": seen.rows},
             at=at,
-            rows=select(self.model.id).where(self.model.updated_at == at),
+            rows=select(model.id).where(model.updated_at == at),
         )
+
+    def _sums_at(self, session: Session, at: datetime) -> tuple[int, int]:
+        """The sums of ids and versions of the rows written at ``at``.
+
+        Looked up after the write, which has locked them: on PostgreSQL rows that were compared
+        before could change until then, and locking them to compare would write each twice.
+        """
+        sums = select(func.sum(self.model.id), func.sum(self.model.version))
+        ids, versions = session.execute(sums.where(self.model.updated_at == at)).one()
+        return int(ids or 0), int(versions or 0)
 
 
 def _readable(column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[Any]:

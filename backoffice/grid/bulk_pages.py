@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from backoffice.access import Action, may
 from backoffice.database import allow_long_work, db
 from backoffice.grid import render
-from backoffice.grid.bulk import Bulk, BulkAction, OutdatedError, Preview
+from backoffice.grid.bulk import Bulk, BulkAction, OutdatedError, Preview, Seen
 from backoffice.grid.filters import Filter
 from backoffice.grid.forms import ReferringForm, said
 from backoffice.grid.record import as_id
@@ -149,14 +149,13 @@ class BulkPages:
 
     def _apply(self, action: BulkAction, selection: Selection, form: Any) -> str:
         """Do it and commit; or say why nothing was done."""
-        newest = _moment(request.form.get("newest", ""))
-        differing = as_id(request.form.get("differing", ""))
-        if newest is None or differing is None:
+        seen = _seen()
+        if seen is None:
             return OUTDATED
         bulk = self._bulk(action, selection, form)
         allow_long_work(db.session.connection())
         try:
-            bulk.write(db.session(), differing, newest)
+            bulk.write(db.session(), seen)
             db.session.commit()
         except OutdatedError:
             db.session.rollback()
@@ -164,7 +163,7 @@ class BulkPages:
         except (IntegrityError, DataError):
             db.session.rollback()
             return REFUSED
-        flash(f"{self.counted(differing)}: {bulk.change.done[:160]}.", "success")
+        flash(f"{self.counted(seen.rows)}: {bulk.change.done[:160]}.", "success")
         return ""
 
     def _show_preview(
@@ -205,6 +204,16 @@ class BulkPages:
 def _is_valid(form: ReferringForm) -> bool:
     form.resolve(db.session())
     return bool(form.validate())
+
+
+def _seen() -> Seen | None:
+    """What the preview said would change, as its form carries it."""
+    newest = _moment(request.form.get("newest", ""))
+    names = "differing", "id_sum", "version_sum"
+    rows, ids, versions = (as_id(request.form.get(name, "")) for name in names)
+    if newest is None or rows is None or ids is None or versions is None:
+        return None
+    return Seen(rows, ids, versions, newest)
 
 
 def _moment(text: str) -> datetime | None:

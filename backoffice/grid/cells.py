@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
+from backoffice import history
 from backoffice.access import Action
 from backoffice.database import Rows, db
 from backoffice.grid.edit import EditPages
@@ -115,9 +116,7 @@ class CellPages(EditPages):
         """Somebody changed this very field; sent again with the new version, it is overwritten."""
         theirs.remember(theirs)
         cell = self._cell(record, name)
-        entry = next(
-            (e for e in self._entries(record) if e.row_id is None or name in e.changes), None
-        )
+        entry = history.who_wrote(record, name, self._entries(record))
         who, when = (entry.actor, f" at {entry.at:%H:%M} UTC") if entry else ("Somebody", "")
         words = (getattr(theirs[name], "chosen_label", "") or said(theirs[name]))[:MOST_TOLD]
         done = f"changed it to {words}" if words else "emptied it"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from itertools import chain
+from threading import BoundedSemaphore
 from typing import Any, ClassVar
 
 from flask import Response, abort, request, send_file
 from flask_admin import expose
 from sqlalchemy import ColumnElement, select
+from werkzeug.exceptions import ServiceUnavailable
 
 from backoffice.access import Action, Guarded
 from backoffice.database import Rows, db
@@ -26,6 +29,39 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 BYTE_ORDER_MARK = "\ufeff".encode()
 """Without it Excel takes UTF-8 for the code page of the machine; an import reads it away."""
+
+
+MOST_AT_ONCE = 2
+"""Downloads of one process: each keeps a thread of the server, which needs some for its pages."""
+
+RETRY_SECONDS = 30
+
+_turns = BoundedSemaphore(MOST_AT_ONCE)
+
+
+class NoTurnError(ServiceUnavailable):
+    """As many downloads are under way as there may be."""
+
+    title = "Other downloads are under way"
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """A place among the downloads under way.
+
+    Nobody is kept waiting for one: that would keep a thread as well.
+
+    :raises NoTurnError: there is none left.
+    """
+    if not _turns.acquire(blocking=False):
+        raise NoTurnError(
+            "As many as there may be at once are being downloaded. Try again when one is done.",
+            retry_after=RETRY_SECONDS,
+        )
+    try:
+        yield
+    finally:
+        _turns.release()
 
 
 class ExportPages(Guarded):
@@ -59,12 +95,18 @@ class ExportPages(Guarded):
         conditions, names = self.narrowing(state), self.shown_columns(state)
         rows = extract(self._in_order(state.sort, conditions), names, self.references)
         name = f"{self.endpoint}-{datetime.now(UTC):%Y-%m-%d}.{kind}"
-        if kind == XLSX:
-            self._refuse_too_many(conditions)
-        # What is left is done on a connection of its own; the page's would wait meanwhile, kept
-        # from others, until the database takes it for forgotten.
-        db.session.remove()
-        return self._as_csv(rows, name) if kind == CSV else self._as_xlsx(rows, name)
+        with ExitStack() as until_sent:
+            until_sent.enter_context(turn())
+            if kind == XLSX:
+                self._refuse_too_many(conditions)
+            # What is left is done on a connection of its own; the page's would wait meanwhile,
+            # kept from others, until the database takes it for forgotten.
+            db.session.remove()
+            make = self._as_csv if kind == CSV else self._as_xlsx
+            response = make(rows, name, until_sent)
+            # Also when nobody reads it to its end, or at all.
+            response.call_on_close(until_sent.pop_all().close)
+        return response
 
     def _in_order(self, sort: Sort, conditions: list[ColumnElement[bool]]) -> Rows:
         """All rows of the list, in its order."""
@@ -75,13 +117,13 @@ class ExportPages(Guarded):
             order[0] = order[0].nulls_last()
         return type(self).statement().where(*conditions).order_by(*order)
 
-    def _as_csv(self, rows: Extract, name: str) -> Response:
+    def _as_csv(self, rows: Extract, name: str, until_sent: ExitStack) -> Response:
         """Streamed. What can go wrong with the first rows goes wrong before the response begins."""
         pieces = sheets.csv_bytes(rows, rows.chunks(let_be_read, MOST_SECONDS))
+        until_sent.enter_context(closing(pieces))
         first = BYTE_ORDER_MARK + next(pieces)
         response = Response(chain([first], pieces), mimetype="text/csv")
         response.headers.set("Content-Disposition", "attachment", filename=name)
-        response.call_on_close(pieces.close)  # also when nobody reads on
         return response
 
     def _refuse_too_many(self, conditions: list[ColumnElement[bool]]) -> None:
@@ -93,20 +135,24 @@ class ExportPages(Guarded):
                 "narrow the list, or export it as CSV.",
             )
 
-    def _as_xlsx(self, rows: Extract, name: str) -> Response:
+    def _as_xlsx(self, rows: Extract, name: str, until_sent: ExitStack) -> Response:
         """Written first, to a file that is gone when it is sent: its table of contents is last."""
         try:
             file = sheets.xlsx_file(rows, rows.chunks(let_be_read, MOST_SECONDS))
-        except sheets.TooLongError as error:
+        except sheets.TooLargeError as error:
+            abort(413, f"{error} is more than a sheet holds: export the list as CSV.")
+        except TimeoutError:
             abort(
-                413,
-                f"A text in {error} has more characters than a cell of a sheet holds: "
-                "export the list as CSV.",
+                503,
+                f"The sheet was not made within {MOST_SECONDS // 60} minutes: "
+                "narrow the list, or export it as CSV.",
             )
+        until_sent.enter_context(file)
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         response = send_file(
             file, XLSX_TYPE, as_attachment=True, download_name=name, conditional=False
         )
         response.content_length = size
+        response.direct_passthrough = False  # by it a server would only close the file
         return response

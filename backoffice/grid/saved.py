@@ -13,6 +13,7 @@ from flask_admin import expose
 from flask_login import current_user
 from sqlalchemy import BindParameter, CompoundSelect, bindparam, literal, select, union_all
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import NotFound
 from wtforms import BooleanField, Field, Form, HiddenField
 
@@ -107,7 +108,12 @@ class SavedViewPages(SettingsPages):
         """The list's views. POST saves one, or with an id changes it."""
         if request.method == "GET":
             return self._show_views()
-        return self._change_view() if "id" in request.args else self._save_view()
+        act = self._change_view if "id" in request.args else self._save_view
+        try:
+            return act()
+        except StaleDataError:  # another request deleted the view between our reading and writing
+            db.session.rollback()
+            return act()
 
     def _save_view(self) -> Any:
         form = ViewForm(request.form)
@@ -151,13 +157,16 @@ class SavedViewPages(SettingsPages):
             return self._rename(view)
         if do == "delete":
             self._delete_view(view)
+            says = f"View {view.name} was deleted."
         elif do in ("share", "unshare"):
             view.shared = do == "share"
-            who = "Everybody sees" if view.shared else "Only you see"
-            flash(f"{who} the view {view.name} now.", "success")
+            says = (
+                f"{'Everybody sees' if view.shared else 'Only you see'} the view {view.name} now."
+            )
         else:
             abort(400)
         db.session.commit()
+        flash(says, "success")
         return redirect(self.get_url(".views_view"))
 
     def _asked_view(self) -> SavedView:
@@ -181,7 +190,6 @@ class SavedViewPages(SettingsPages):
 
     def _delete_view(self, view: SavedView) -> None:
         db.session.delete(view)
-        flash(f"View {view.name} was deleted.", "success")
         if view.user_id != current_user.id:
             owner = db.session.scalar(select(User.email).where(User.id == view.user_id))
             add_entry(

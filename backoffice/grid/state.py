@@ -90,6 +90,16 @@ class ListState:
         """
         return urlencode(sorted(self.pairs("page_size")))
 
+    @property
+    def rows_meant(self) -> str:
+        """Which rows the list is of, on whatever page, in whatever order and columns.
+
+        The same text for the same search and filters: a script keeps by it what is selected.
+        """
+        pairs = [("search", self.search)] if self.search else []
+        pairs += [(name, value) for name, values in self.filters.items() for value in values]
+        return urlencode(sorted(pairs))
+
     def sorted_by(self, sort: Sort) -> str:
         """The first page in another order."""
         return replace(self, sort=sort).url()

@@ -185,6 +185,9 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
     def _with_totals(self, listing: Listing) -> Listing:
         """The listing with the exact count and the sums of all that match, if they come in time."""
         statement = type(self).totals(self.model, *self.narrowing(listing.state))
+        # The page's connection goes back, for the totals to take: where all wait for a second one
+        # while they hold the first, none gets it.
+        db.session.commit()
         try:
             with reading(TOTALS_SECONDS) as connection:
                 totals = dict(connection.execute(statement).mappings().one())

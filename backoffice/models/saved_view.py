@@ -32,6 +32,8 @@ class SavedView(Base):
         Index(None, "list", "shared", "name", "id"),
         NO_ID_TWICE,
     )
+    # What two delete at once is gone, as both wanted: no reason to warn.
+    __mapper_args__ = {"confirm_deleted_rows": False}
 
     id: Mapped[Key]
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))

@@ -143,3 +143,72 @@ class TestViews:
 
         assert found == []
         expect(page.get_by_role("link", name="number 11")).to_be_attached()
+
+
+class TestWideList:
+    WIDE = "/admin/suppliers/?columns=" + ",".join(
+        [
+            *("code", "name", "contact_name", "email", "phone", "street", "postal_code"),
+            *("region", "city", "country", "active", "updated_at", "created_at"),
+        ]
+    )
+
+    @pytest.fixture
+    def page(self, browse, make):
+        make.suppliers(60, email="sales@nordwind.example", street="Karl Johans gate 1")
+        page = browse("admin", viewport=DESK)
+        page.goto(self.WIDE)
+        return page
+
+    def test_keeps_its_heads_and_keys_in_view_however_it_is_scrolled(self, page):
+        page.mouse.move(DESK["width"] / 2, DESK["height"] / 2)
+        page.mouse.wheel(0, 800)
+        page.mouse.wheel(200, 0)
+        page.wait_for_function("() => document.querySelector('.fit').scrollLeft > 100")
+
+        expect(page.get_by_role("link", name="SUP1", exact=True)).not_to_be_in_viewport()
+        for head in ("Code", "Email", "City"):
+            expect(page.get_by_role("columnheader", name=head, exact=True)).to_be_in_viewport(
+                ratio=1
+            )
+        # And they lie above the rows.
+        for head in ("Code", "Email"):
+            assert page.get_by_role("columnheader", name=head, exact=True).evaluate(
+                """(head) => {
+                  const { left, top, height } = head.getBoundingClientRect();
+                  const there = document.elementFromPoint(left + 16, top + height / 2);
+                  return there.closest("th") === head;
+                }"""
+            )
+
+    def test_is_where_it_was_left_when_one_comes_back_from_a_record(self, page):
+        page.get_by_role("link", name="SUP40").scroll_into_view_if_needed()
+        left = page.evaluate("document.querySelector('.fit').scrollTop")
+        page.wait_for_function("() => history.state?.place")
+
+        page.get_by_role("link", name="SUP40").click()
+        page.wait_for_url("**/details/**")
+        page.go_back()
+
+        page.wait_for_function(f"() => document.querySelector('.fit')?.scrollTop === {left}")
+        assert left > 0
+
+    def test_begins_at_its_first_row_on_the_next_page(self, page):
+        page.get_by_role("link", name="SUP40").scroll_into_view_if_needed()
+        page.wait_for_function("() => history.state?.place")
+
+        page.get_by_role("link", name="Next").click()
+        expect(page.get_by_role("link", name="SUP9", exact=True)).to_be_visible()
+        there = page.evaluate("document.querySelector('.fit').scrollTop")
+        page.go_back()
+        expect(page.get_by_role("link", name="SUP40")).to_be_in_viewport()
+
+        assert there == 0
+
+    def test_is_printed_whole(self, page):
+        page.emulate_media(media="print")
+
+        assert page.evaluate(
+            "document.querySelector('.fit').clientHeight"
+            " >= document.querySelector('.fit').scrollHeight"
+        )

@@ -1,6 +1,7 @@
 """`manage.py export` as people and scripts call it."""
 
 import json
+import stat
 
 import pytest
 
@@ -65,6 +66,17 @@ class TestOut:
         assert "db upgrade" in run.stderr
         assert out.read_text() == "of yesterday"
         assert list(tmp_path.iterdir()) == [out]
+
+    @pytest.mark.parametrize("was", [None, 0o644])
+    def test_is_readable_by_its_owner_alone(self, filled, tmp_path, was):
+        out = tmp_path / "customers.csv"
+        if was:
+            out.touch(was)
+
+        filled("export", "customers", "--out", out)
+
+        assert stat.S_IMODE(out.stat().st_mode) == 0o600
+        assert out.read_text().startswith("code,name")
 
     def test_goes_to_where_a_link_leads(self, filled, tmp_path):
         (tmp_path / "today.csv").symlink_to(tmp_path / "real.csv")

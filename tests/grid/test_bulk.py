@@ -243,6 +243,36 @@ class TestWholeFilter:
         assert contents(app) == before
 
 
+class TestRowsMeant:
+    """By what a script keeps the selection of a list."""
+
+    def of(self, client, left):
+        page = visit(client, f"/admin/products/?{left}")
+        (form,) = (form for form in page.root.all("form") if form.get("id") == "bulk")
+        return form.attributes["data-rows"]
+
+    def test_are_the_same_on_every_page_in_any_order_and_columns(self, client, make):
+        make.products(60)
+        narrowed = "search=SKU&supplier=SUP1&active=yes"
+        following = visit(client, f"/admin/products/?page_size=25&{narrowed}").links["next"]
+
+        for left in (
+            narrowed,
+            "active=yes&active=yes&supplier=SUP1&search=+SKU",
+            f"{narrowed}&sort=price&desc=1&page_size=100&columns=sku,price&totals=1&category=",
+            f"{narrowed}&at=2027-01-01",
+            following.partition("?")[2],
+        ):
+            assert self.of(client, left) == "active=yes&search=SKU&supplier=SUP1"
+
+    def test_are_others_by_another_search_or_filter(self, client, make):
+        make.products(3)
+
+        assert self.of(client, "") == ""
+        assert self.of(client, "search=SKU000") == "search=SKU000"
+        assert self.of(client, "search=SKU000&active=yes") == "active=yes&search=SKU000"
+
+
 class TestHistory:
     def test_shows_the_change_on_the_page_of_each_row_changed(self, app, client, make):
         ids = make.products(4)
@@ -339,6 +369,31 @@ class TestMeanwhile:
         again = Page(confirm(client, page, "search=SKU&active=yes"))
 
         assert again.status == 409
+        assert contents(app) == before
+
+    def test_a_row_was_changed_by_a_clock_that_was_behind_so_nothing_is(self, app, client, make):
+        ids = make.products(3)
+        page = preview(client, "price", ids, **FIVE_PERCENT)
+        self.changed(app, ids[0], price=Decimal(100), updated_at=PLACED)
+        before = contents(app)
+
+        again = Page(confirm(client, page))
+
+        assert again.status == 409
+        assert examples(again)[0][2] == "100.00 → 105.00"
+        assert contents(app) == before
+
+    def test_another_row_took_the_place_of_one_so_nothing_is_changed(self, app, client, make):
+        ids = make.products(3)
+        page = preview(client, "deactivate", scope="all", left="search=SKU&active=yes")
+        self.changed(app, ids[0], active=False)
+        make.products(1, updated_at=PLACED)
+        before = contents(app)
+
+        again = Page(confirm(client, page, "search=SKU&active=yes"))
+
+        assert again.status == 409
+        assert [row[0] for row in examples(again)] == ["SKU0002", "SKU0003", "SKU0004"]
         assert contents(app) == before
 
     def test_the_form_was_sent_twice_and_is_taken_once(self, app, client, make):
@@ -486,12 +541,14 @@ class TestNonsense:
         assert (page.status, page.errors) == (422, {"figure": says})
 
     @pytest.mark.parametrize(
-        "name", ["ids", "action", "scope", "step", "by", "newest", "differing"]
+        "name",
+        ["ids", "action", "scope", "step", "by", "newest", "differing", "id_sum", "version_sum"],
     )
     def test_is_survived(self, client, make, name):
         ids = make.products(2)
         good = {"action": "price", "scope": "selected", "ids": ids, "step": "apply"}
         good |= FIVE_PERCENT | {"differing": "2", "newest": PLACED.isoformat()}
+        good |= {"id_sum": str(sum(ids)), "version_sum": "2"}
 
         for text in (*dealt(0, 40), "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+23:59"):
             response = client.post("/admin/products/action/", data=good | {name: text})

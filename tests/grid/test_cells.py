@@ -46,6 +46,18 @@ GOOD = {
 """Table and field -> what is typed (None clears a check box), what the list then shows."""
 
 
+OTHER = {
+    "active": "y",
+    "supplier": "SUP1",
+    "price": "4",
+    "stock": "4",
+    "category": "",
+    "status": "paid",
+    "shipped_at": "2026-02-02 08:30",
+}
+"""Field -> what somebody else types than ``GOOD`` has."""
+
+
 def address(table: str, row_id: int, field: str) -> str:
     return f"/admin/{table}/cell/?id={row_id}&field={field}"
 
@@ -66,6 +78,14 @@ def edit(client: Any, table: str, row_id: int, field: str, typed: Any) -> Any:
     """Open a cell, type something else and save it."""
     form = open_cell(client, table, row_id, field)
     return send(client, table, row_id, field, form, typed)
+
+
+def deactivate(client: Any, row_id: int) -> None:
+    """By an action on many rows, if only on this one."""
+    form = {"action": "deactivate", "scope": "selected", "ids": str(row_id), "step": "preview"}
+    seen = Page(client.post("/admin/products/action/", data=form)).form_with("differing")
+    done = client.post("/admin/products/action/", data=seen | {"step": "apply"})
+    assert done.status_code == 302
 
 
 def kinds(ran: list[str]) -> list[str]:
@@ -456,6 +476,35 @@ class TestConflict:
 
         assert answer.status_code == 409
         assert answer.json["error"].startswith("Somebody changed it to ")
+
+    def test_names_nobody_for_what_they_did_to_other_fields(self, app, client, other, make):
+        product = make.products()[0]
+        edit(other, "products", product, "price", "3.50")
+        form = open_cell(client, "products", product, "price")
+        deactivate(other, product)
+        with stored.elsewhere(app) as connection:
+            connection.execute(text("UPDATE products SET price = 70000, version = version + 1"))
+
+        answer = send(client, "products", product, "price", form, "4")
+
+        assert answer.status_code == 409
+        assert answer.json["error"].startswith("Somebody changed it to ")
+        assert "UTC" not in answer.json["error"]
+
+    @pytest.mark.parametrize(("table", "field"), GOOD)
+    def test_names_who_changed_the_field_and_not_who_changed_others_since(
+        self, app, client, other, records, table, field
+    ):
+        row_id, (typed, _) = records[table], GOOD[table, field]
+        form = open_cell(client, table, row_id, field)
+        assert edit(other, table, row_id, field, typed).status_code == 200
+        if (table, field) == ("products", "price"):
+            deactivate(client, row_id)
+
+        answer = send(client, table, row_id, field, form | {"base": ""}, OTHER.get(field, "Other"))
+
+        assert answer.status_code == 409, answer.text
+        assert answer.json["error"].startswith("editor@example.com ")
 
     @pytest.mark.parametrize("base", ["", "nonsense", "[]", '{"price": 3}', "[" * 9000])
     def test_is_told_when_the_base_was_lost(self, app, client, other, make, base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import re
 from datetime import timedelta
@@ -15,8 +16,10 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from backoffice.cli.serve import THREADS
 from backoffice.database import db
-from backoffice.grid import sheets
+from backoffice.grid import export, extract, sheets
+from backoffice.grid.export import MOST_AT_ONCE
 from backoffice.grid.extract import CHUNK
 from tests import stored
 from tests.factories import PLACED
@@ -28,9 +31,10 @@ SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 def as_csv(client, table, **arguments):
     """Heads and rows."""
-    response = client.get(f"/admin/{table}/export/", query_string={"format": "csv", **arguments})
-    assert response.status_code == 200, response.text
-    read = csv.reader(io.StringIO(response.data.decode("utf-8-sig"), newline=""), strict=True)
+    with client.get(f"/admin/{table}/export/", query_string={"format": "csv", **arguments}) as file:
+        assert file.status_code == 200, file.text
+        text = file.data.decode("utf-8-sig")
+    read = csv.reader(io.StringIO(text, newline=""), strict=True)
     return next(read), list(read)
 
 
@@ -165,6 +169,8 @@ class TestText:
             "mailto:a@example.com",
             "12",
             "_x0041_",
+            "_x0041_x0042_",
+            "_x0041\x01",
             "{=1+1}",
             "<r></is></c><c><f>1+1</f></c><c><is></r>",
             "<r><t>bold</t></r>",
@@ -183,9 +189,17 @@ class TestText:
         response = client.get("/admin/categories/export/?format=xlsx")
 
         assert response.status_code == 413
-        assert "description has more characters" in Page(response).text
+        assert "A text in description is more than a sheet holds" in Page(response).text
         assert as_csv(client, "categories")[1][0][1] == "x" * 32_768
         assert checked_out(app) == 0
+
+    def test_is_measured_as_spreadsheets_do(self, client, make):
+        make.categories(1, description="x" * 32_767)
+        make.categories(1, description="\U0001f600" * 16_383)
+
+        assert len(as_xlsx(client, "categories")[1]) == 2
+        make.categories(1, description="\U0001f600" * 16_384)
+        assert client.get("/admin/categories/export/?format=xlsx").status_code == 413
 
 
 class TestNumbers:
@@ -244,6 +258,16 @@ class TestResponse:
         assert "more than the 2 rows" in refused.text
         assert len(as_xlsx(client, "products", search="SKU0001")[1]) == 1
         assert len(as_csv(client, "products")[1]) == 3
+        assert checked_out(app) == 0
+
+    def test_is_no_file_when_a_sheet_becomes_too_large(self, app, client, make, monkeypatch):
+        make.products(2 * CHUNK)
+        monkeypatch.setattr(sheets, "MOST_BYTES", 100_000)
+
+        refused = visit(client, "/admin/products/export/", format="xlsx")
+
+        assert refused.status == 413
+        assert "All of it is more than a sheet holds: export the list as CSV." in refused.text
         assert checked_out(app) == 0
 
     def test_is_offered_by_the_list_as_it_is_narrowed(self, client, make):
@@ -343,4 +367,111 @@ class TestConnection:
 
         assert response.status_code == 503
         assert "The database is busy" in Page(response).text
+        assert checked_out(app) == 0
+
+
+def ask(client, kind="csv", table="products"):
+    """A download that begins, to be closed."""
+    return client.get(f"/admin/{table}/export/?format={kind}")
+
+
+class TestTurn:
+    """More downloads at once than there are turns would keep all of the server's threads."""
+
+    def test_is_refused_while_as_many_are_under_way_and_free_when_one_is_done(self, client, make):
+        make.products(2 * CHUNK)
+        under_way = [ask(client, ("csv", "xlsx")[n % 2]) for n in range(MOST_AT_ONCE)]
+
+        refused = [Page(ask(client, kind)) for kind in ("csv", "xlsx")]
+        pages = visit(client, "/admin/products/")
+        under_way.pop().close()
+        again = ask(client)
+
+        assert MOST_AT_ONCE < THREADS
+        for page in refused:
+            assert page.status == 503
+            assert page.headers["Retry-After"] == "30"
+            assert page.title == "Other downloads are under way"
+            assert "Try again when one is done." in page.text
+            assert any(link.text == "Go to products" for link in page.root.all("a"))
+        assert pages.status == again.status_code == 200
+        for response in (again, *under_way):
+            response.close()
+
+    @pytest.mark.parametrize("kind", ["csv", "xlsx"])
+    def test_is_given_back_however_a_download_ends(self, app, client, make, kind):
+        make.products(2 * CHUNK)
+
+        for _ in range(MOST_AT_ONCE + 1):
+            with ask(client, kind) as whole:
+                assert whole.data
+            with ask(client, kind) as left:
+                next(iter(left.response))
+            with ask(client, kind) as unread:
+                assert unread.status_code == 200
+            client.head(f"/admin/products/export/?format={kind}").close()
+            assert client.get("/admin/products/export/?format=ods").status_code == 400
+
+        with ask(client, kind) as response:
+            assert response.status_code == 200
+        assert checked_out(app) == 0
+
+    def test_is_given_back_by_a_response_that_never_reached_the_server(self, app, client, make):
+        make.products(2 * CHUNK)
+
+        def fail(_response):
+            raise ZeroDivisionError
+
+        app.after_request_funcs.setdefault(None, []).append(fail)
+        try:
+            for _ in range(MOST_AT_ONCE + 1):
+                with pytest.raises(ZeroDivisionError):
+                    ask(client)
+                gc.collect()
+        finally:
+            app.after_request_funcs[None].remove(fail)
+
+        assert ask(client).status_code == 200
+
+    def test_is_given_back_when_no_file_can_be_made(self, app, client, make, monkeypatch):
+        make.categories(1, description="x" * 32_768)
+        for _ in range(MOST_AT_ONCE + 1):
+            assert ask(client, "xlsx", "categories").status_code == 413
+        make.products(3)
+        with monkeypatch.context() as few:
+            few.setattr(sheets, "MOST_ROWS", 2)
+            for _ in range(MOST_AT_ONCE + 1):
+                assert ask(client, "xlsx").status_code == 413
+
+        with ask(client, "xlsx") as response:
+            assert response.status_code == 200
+        assert checked_out(app) == 0
+
+    @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+    def test_is_given_back_when_the_database_finds_nothing_in_time(
+        self, app, client, make, monkeypatch
+    ):
+        make.products(1)
+        monkeypatch.setattr(extract, "PATIENCE_MS", 100)
+        with stored.elsewhere(app) as connection:
+            connection.execute(text("LOCK TABLE categories IN ACCESS EXCLUSIVE MODE"))
+
+            for kind in ("csv", "xlsx") * MOST_AT_ONCE:
+                page = Page(ask(client, kind))
+                assert page.status == 503
+                assert "The database is busy" in page.text
+
+        assert ask(client).status_code == 200
+
+    def test_is_given_back_when_a_sheet_takes_too_long(self, app, client, make, monkeypatch):
+        make.products(1)
+        with monkeypatch.context() as impatient:
+            impatient.setattr(export, "MOST_SECONDS", -1)
+            for _ in range(MOST_AT_ONCE + 1):
+                page = Page(ask(client, "xlsx"))
+                assert page.status == 503
+                assert "narrow the list, or export it as CSV." in page.text
+
+        with ask(client, "xlsx") as response:
+            assert response.status_code == 200
         assert checked_out(app) == 0

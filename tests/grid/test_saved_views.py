@@ -13,14 +13,12 @@ from tests.payloads import payloads
 
 LIST = "/admin/products/"
 VIEWS = "/admin/products/views/"
-NAMES = [text for text in payloads() if "<" in text and text == text.strip() and len(text) < 80][
-    ::40
-]
 HARMFUL = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'-alert(1)-'<b>")
 NAMES = (
     *HARMFUL,
     *[text for text in payloads() if "<" in text and text == text.strip() and len(text) < 80][::40],
 )
+ON_POSTGRESQL = pytest.mark.parametrize("app", ["postgresql"], indirect=True)  # SQLite queues
 DEAR = {"name": "Dear", "query": "sort=price&desc=1"}
 
 
@@ -100,6 +98,18 @@ class TestSaving:
         assert again.messages[-1] == "View Dear was replaced."
         assert stored.count(app, SavedView) == 1
         assert (one(app).query, one(app).shared) == ("desc=0&sort=name", True)
+
+    @ON_POSTGRESQL
+    def test_under_the_name_of_a_view_that_was_deleted_just_now_makes_it_anew(
+        self, app, client, before_writing
+    ):
+        keep(client)
+        before_writing("DELETE FROM saved_views")
+
+        keep(client, query="sort=name")
+
+        assert one(app).query == "desc=0&sort=name"
+        assert stored.count(app, SavedView) == 1
 
     def test_under_the_name_of_somebody_elses_view_makes_another(self, app, browser):
         keep(browser("editor"), shared="y")
@@ -314,6 +324,29 @@ class TestChanging:
         assert stored.count(app, SavedView) == 0
         assert visit(client, VIEWS).messages[-1] == "View Dear was deleted."
         assert stored.entries(app) == []
+
+    @ON_POSTGRESQL
+    @pytest.mark.parametrize("do", ["rename", "share"])
+    def test_of_a_view_that_was_deleted_just_now_says_so(self, app, client, before_writing, do):
+        keep(client)
+        view_id = one(app).id
+        before_writing("DELETE FROM saved_views")
+
+        page = Page(change(client, view_id, do, name="Dearest"))
+
+        assert page.status == 404
+        assert "There is no such view; it may have been deleted." in page.text
+        assert page.messages == ["View Dear was saved."]
+
+    @ON_POSTGRESQL
+    def test_deletes_what_was_deleted_just_now(self, app, client, before_writing):
+        keep(client)
+        view_id = one(app).id
+        before_writing("DELETE FROM saved_views")
+
+        change(client, view_id, "delete")
+
+        assert visit(client, VIEWS).messages[-1] == "View Dear was deleted."
 
     @pytest.mark.parametrize("role", ROLES)
     def test_is_open_to_every_role_for_its_own(self, app, browser, role):

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from backoffice.database import db
 from backoffice.models import OrderLine
+from tests import stored
 from tests.pages import visit
 
 
@@ -45,6 +46,28 @@ class TestOrderList:
         # 6 at 9.99, with 33.33 % off: 39.961998
         assert [cell.text for cell in foot.all("td")][2:4] == ["4", "39.96"]
         assert foot.text.startswith("All 2")
+
+    def test_adds_up_the_first_column_as_well(self, client, make):
+        make.orders(2, lines=2)
+
+        page = visit(client, "/admin/orders/", columns="total,number,lines", totals="1")
+        (foot,) = page.root.all("tfoot")
+
+        assert [cell.text for cell in (*foot.all("th"), *foot.all("td"))] == [
+            *("All 2: 59.94", "", "4"),
+        ]
+
+    def test_is_added_up_on_the_one_connection_that_is_left(self, app, client, make):
+        make.orders(2, lines=2)
+        pool = stored.engine(app).pool
+        others = [pool.connect() for _ in range(pool.size() + pool._max_overflow - 1)]
+
+        page = visit(client, "/admin/orders/", totals="1")
+
+        assert page.status == 200
+        assert next(page.root.all("tfoot")).text.startswith("All 2")
+        for connection in others:
+            connection.close()
 
     def test_shows_a_guests_order_without_a_customer(self, client, make):
         make.orders(customer_id=None)

@@ -1,18 +1,6 @@
 // The rows selected in a list: kept while paging, sorting and looking at a record, until an action.
 // Without this script the check boxes of one page are sent as they are.
 
-const PAGE = ["after", "before", "at", "row", "sort", "desc", "page_size", "columns", "totals"]; // says nothing of which rows
-
-/** Where the selection is kept: one for each list, search and set of filters. */
-function keyOf(form) {
-  const address = new URL(form.getAttribute("action"), location); // form.action is a button here
-  for (const name of [...address.searchParams.keys()]) {
-    if (PAGE.includes(name) || !address.searchParams.get(name)) address.searchParams.delete(name);
-  }
-  address.searchParams.sort();
-  return `selected:${address.pathname}${address.search}`;
-}
-
 function load(key) {
   try {
     const kept = JSON.parse(sessionStorage.getItem(key));
@@ -29,7 +17,7 @@ export function attach(root) {
   const form = root.querySelector("#bulk");
   if (!form || form.dataset.attached) return;
   form.dataset.attached = "yes";
-  const key = keyOf(form);
+  const key = `selected:${location.pathname}?${form.dataset.rows}`; // one of each search and set of filters
   if (location.hash === "#changed") { // an action came to its end
     sessionStorage.removeItem(key);
     history.replaceState(history.state, "", location.pathname + location.search);

@@ -109,6 +109,15 @@ document.addEventListener("search", ({ target }) => {
 
 addEventListener("popstate", async () => {
   if (addressOf(location) === shown) return; // only the part behind # has changed
-  if (await settle()) swap(location, false);
+  if (await settle()) swap(location, false).then(returnToPlace);
   else history.pushState(null, "", shown);
 });
+
+// A wide list scrolls by itself: browsers bring only the window back to where it was left.
+const returnToPlace = () => document.querySelector(".fit")?.scrollTo(...(history.state?.place ?? [0, 0]));
+
+document.addEventListener("scrollend", ({ target }) => {
+  if (!target.matches?.(".fit")) return;
+  history.replaceState({ ...history.state, place: [target.scrollLeft, target.scrollTop] }, "");
+}, true);
+returnToPlace();
