@@ -14,6 +14,8 @@ LIMIT = 10_000
 FAR = 20
 """Of a table with so many times the limit by the planner's estimate, the page shows the estimate
 and does not count: to look at 10,001 entries took as long as all the rest of its statement."""
+COMMON = 0.05
+"""The share of a table from which on the planner's sample is believed."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,25 @@ def counted(rows: Rows, limit: int) -> ScalarSelect[int]:
 def count_up_to(session: Session, rows: Rows, limit: int = LIMIT) -> Count:
     """How many ``rows`` there are; the database looks at ``limit + 1`` of them at most."""
     return up_to(session.scalar(select(counted(rows, limit))) or 0, limit)
+
+
+def common(session: Session, model: type[Any], hits: Rows, limit: int) -> int | None:
+    """How many ``hits`` the planner expects, where they are far more than ``limit``; else None.
+
+    PostgreSQL keeps a sample of each index's values. What is in a twentieth of it is in far more
+    than a hundredth of the rows, and to know so takes 1 ms where counting to 10,001 took 40.
+    """
+    parts = [
+        rows.cte(name).prefix_with("MATERIALIZED")  # else it would be no part of the plan by itself
+        for name, rows in (("hits", hits), ("all", select(model.id)))
+    ]
+    both = select(*(select(func.count()).select_from(part).scalar_subquery() for part in parts))
+    compiled = both.compile(session.get_bind(), compile_kwargs={"render_postcompile": True})
+    explain = f"EXPLAIN (FORMAT JSON) {compiled}"
+    (plan,) = session.connection().exec_driver_sql(explain, dict(compiled.params)).scalar_one()
+    expected = {part["Subplan Name"]: part["Plan Rows"] for part in plan["Plan"]["Plans"]}
+    least = max(COMMON * expected["CTE all"], 5 * limit)
+    return expected["CTE hits"] if expected["CTE hits"] >= least else None
 
 
 def count_only(model: type[Any], *conditions: ColumnElement[bool]) -> Rows:

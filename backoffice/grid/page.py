@@ -12,7 +12,18 @@ from functools import lru_cache
 from operator import eq
 from typing import Any
 
-from sqlalchemy import BinaryExpression, Column, ColumnElement, Select, Subquery, case, func, select
+from sqlalchemy import (
+    BinaryExpression,
+    Column,
+    ColumnElement,
+    Select,
+    Subquery,
+    case,
+    func,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.operators import custom_op
@@ -66,12 +77,17 @@ def fetch(
     """
     dialect = session.get_bind().dialect.name
     sort, position, size = wanted.sort, wanted.position, wanted.size
-    shown = page_statement(statement, replace(wanted, position=position.shape), limit, dialect)
+    expected = None
+    if wanted.terms and dialect == "postgresql":
+        expected = count.common(session, wanted.model, wanted.hits(dialect), limit)
+    shape = replace(wanted, position=position.shape)
+    shown = page_statement(statement, shape, limit, dialect, is_common=expected is not None)
     rows = session.execute(shown, position.parameters).all()
     found = keyset.cut(rows, sort, position, size)
     if rows:
         told = rows[0]._mapping  # noqa: SLF001 - documented
-        total = replace(count.up_to(told["_count"], limit), estimate=told.get("_estimate"))
+        estimate = told.get("_estimate", expected)
+        total = replace(count.up_to(told["_count"], limit), estimate=estimate)
     elif position == Position() and not wanted.is_narrowed:
         total = Count(0, exact=True)
     else:
@@ -87,13 +103,20 @@ def fetch(
 
 
 @lru_cache(maxsize=256)
-def page_statement(statement: Rows, wanted: Wanted, limit: int, dialect: str) -> Rows:
+def page_statement(
+    statement: Rows, wanted: Wanted, limit: int, dialect: str, *, is_common: bool
+) -> Rows:
     """``statement`` for the page, with ``_count`` and the sort's keys in each row.
+
+    :param is_common: There are known to be more than ``limit``: they are not counted.
 
     Kept for all pages of the position's shape: to put the expressions together takes as long as
     to run them, and people turn pages and open the same lists over and over.
     """
     model, sort = wanted.model, wanted.sort
+    if is_common:
+        more = literal(limit + 1).label("_count")
+        return _shown(statement, wanted, _many(wanted, true(), dialect).subquery("page"), more)
     if not _is_in_order(wanted):
         page, number = _found(wanted, limit, dialect)
         return _shown(statement, wanted, page, number.label("_count"))
@@ -131,9 +154,16 @@ def _found(wanted: Wanted, limit: int, dialect: str) -> tuple[Subquery, Any]:
     that nothing has: 3 s of a million rows.
     """
     hits = wanted.hits(dialect).limit(limit + 1).cte("hits").prefix_with("MATERIALIZED")
-    number = select(func.count()).select_from(hits).scalar_subquery()
+    counted = select(func.count().label("n")).select_from(hits).cte("counted")
+    number = select(counted.c.n).scalar_subquery()
     few = _sorted_hits(wanted, select(hits.c.id)).where(number <= limit)
+    many = _many(wanted, number > limit, dialect)
+    both = select(few.subquery("few")).union_all(select(many.subquery("many")))
+    return both.subquery("page"), number
 
+
+def _many(wanted: Wanted, holds: ColumnElement[bool], dialect: str) -> Select[*tuple[Any, ...]]:
+    """The page of what is common: found on a walk along the sort's index, if ``holds``."""
     # A range of the sort's own index is where the walk goes, and not what it looks for.
     own = [test for test in wanted.filters if _is_range(test, wanted)]
     others = [test for test in wanted.filters if not _is_range(test, wanted)]
@@ -142,16 +172,15 @@ def _found(wanted: Wanted, limit: int, dialect: str) -> tuple[Subquery, Any]:
         wanted.model,
         wanted.sort,
         wanted.position,
-        **_only_if(number > limit, own, dialect),
+        **_only_if(holds, own, dialect),
         carried=_columns_in(tests, wanted.model),
     ).subquery("walked")
-    many = (
-        select(*(walked.c[name] for name in few.selected_columns.keys()))  # noqa: SIM118
+    keys = (f"_key_{i}" for i in range(len(wanted.sort.columns)))
+    return (
+        select(*(walked.c[name] for name in ("id", keyset.PART, *keys)))
         .where(*(_moved(test, wanted.model, walked) for test in tests))
         .limit(wanted.size + 1)
     )
-    both = select(few.subquery("few")).union_all(select(many.subquery("many")))
-    return both.subquery("page"), number
 
 
 def _is_in_order(wanted: Wanted) -> bool:

@@ -73,9 +73,10 @@ class TestLists:
 
     @pytest.mark.parametrize("table", TABLES)
     def test_cost_their_budget_where_there_is_more_than_a_page(
-        self, client, make, statements, table
+        self, app, client, make, statements, table
     ):
         getattr(make, table)(60)
+        on_sqlite = stored.engine(app).dialect.name == "sqlite"
         following = visit(client, f"/admin/{table}/", page_size=25).links["next"]
         searched = {"suppliers": "sup", "categories": "cat", "products": "sku", "orders": "ord"}
 
@@ -88,7 +89,10 @@ class TestLists:
             with statements() as ran:
                 page = visit(client, address)
             assert page.rows
-            assert len(ran) == BUDGETS[f"/admin/{table}/"], "\n".join(ran)
+            # Of a search PostgreSQL's planner is asked first whether it is a common one.
+            asked = sum(sql.startswith("EXPLAIN") for sql in ran)
+            assert asked == ("search" in address and not on_sqlite)
+            assert len(ran) - asked == BUDGETS[f"/admin/{table}/"], "\n".join(ran)
 
     @pytest.mark.parametrize("table", TABLES)
     def test_neither_skip_rows_nor_count_without_end(self, app, client, make, statements, table):
