@@ -88,6 +88,8 @@ def fetch(
         told = rows[0]._mapping  # noqa: SLF001 - documented
         estimate = told.get("_estimate", expected)
         total = replace(count.up_to(told["_count"], limit), estimate=estimate)
+    elif expected is not None:
+        total = Count(limit, exact=False, estimate=expected)
     elif position == Position() and not wanted.is_narrowed:
         total = Count(0, exact=True)
     else:

@@ -201,7 +201,8 @@ class TestCommonTerms:
                 assert ids == expected(view, sort, Product.name.like("Lamp%")), sort
                 assert "about" in totals.pop()
                 assert not totals
-                assert walked == 3 or not any("hits" in statement for statement in ran[:-2])
+                pages = [sql for sql in ran if not sql.startswith("EXPLAIN")]
+                assert walked == 3 or not any("hits" in sql for sql in pages[:-1])
 
     def test_are_counted_where_they_are_rare_or_the_table_small(self, app, analyzed, statements):
         view = views(app)["products"]
