@@ -74,7 +74,10 @@ def trial_lines(found: Found) -> Iterator[str]:
         c = found.change
         yield (
             f"- change of all prices: request of {c.request_bytes:,} bytes, {c.seconds:.1f} s, "
-            f"{c.statements} statements; somebody else's list p95 {c.usual_ms:.1f} ms, meanwhile "
-            f"{c.meanwhile_ms:.1f} ms ({c.pages_meanwhile} pages)"
+            f"{c.statements} statements, {c.pages_meanwhile} pages of somebody else meanwhile"
+        )
+        yield from (
+            f"- somebody else's list {name}: p95 {usual:.1f} ms, meanwhile {c.meanwhile_ms[name]:.1f}"
+            for name, usual in c.usual_ms.items()
         )
     yield from (f"- {note}" for note in found.notes)

@@ -13,7 +13,7 @@ from time import perf_counter
 
 import psutil
 
-from tests.benchmarks.client import UnexpectedAnswerError
+from tests.benchmarks.client import Client, UnexpectedAnswerError
 from tests.benchmarks.measure import Timing, client_of, percentile_95, times_of
 from tests.benchmarks.servers import ROOT, copied, serving
 from tests.redis_server import RedisServer
@@ -24,6 +24,8 @@ WARM_UP_SECONDS = 4.0
 PRODUCTS = "/admin/products/"
 EXPORT = f"{PRODUCTS}export/?format=csv"
 BULK = f"{PRODUCTS}action/"
+OTHERS = {"newest first": PRODUCTS, "by name": f"{PRODUCTS}?sort=name&desc=0"}
+"""What somebody else looks at while all prices change: the rows that change come first, or not."""
 USUAL_PAGES = 60
 FULL, MIDDLE, SMALL = "first page", "middle page", "first page of 10,000 products"
 
@@ -116,14 +118,18 @@ def _memory_kib(process: psutil.Process, name: str) -> int:
 
 @dataclass(frozen=True)
 class Changed:
-    """One change of all prices, and the p95 in ms of somebody else's list before and during it."""
+    """One change of all prices, and the p95 in ms of somebody else's lists before and during it."""
 
     request_bytes: int
     seconds: float
     statements: int | None
-    usual_ms: float
-    meanwhile_ms: float
+    usual_ms: dict[str, float]
+    meanwhile_ms: dict[str, float]
     pages_meanwhile: int
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        return {name: self.meanwhile_ms[name] / usual for name, usual in self.usual_ms.items()}
 
 
 def change_all_prices(url: str, folder: Path) -> Changed | None:
@@ -137,12 +143,14 @@ def change_all_prices(url: str, folder: Path) -> Changed | None:
             return None
         if preview.status != 200:
             raise UnexpectedAnswerError(f"{BULK}: status {preview.status}")
-        usual = [1000 * other.page(PRODUCTS).seconds for _ in range(USUAL_PAGES)]
-        meanwhile = []
+        usual: dict[str, list[float]] = {name: [] for name in OTHERS}
+        meanwhile: dict[str, list[float]] = {name: [] for name in OTHERS}
+        for _ in range(USUAL_PAGES):
+            _look_around(other, usual)
         with ThreadPoolExecutor(1) as pool:
             applying = pool.submit(staff.post, BULK, form | preview.hidden | {"step": "apply"})
             while not applying.done():
-                meanwhile.append(1000 * other.page(PRODUCTS).seconds)
+                _look_around(other, meanwhile)
         answer = applying.result()
         if answer.status != 302:
             raise UnexpectedAnswerError(f"{BULK}: status {answer.status}, not changed")
@@ -150,7 +158,13 @@ def change_all_prices(url: str, folder: Path) -> Changed | None:
         answer.sent,
         answer.seconds,
         answer.statements,
-        percentile_95(usual),
-        percentile_95(meanwhile),
-        len(meanwhile),
+        {name: percentile_95(times) for name, times in usual.items()},
+        {name: percentile_95(times) for name, times in meanwhile.items()},
+        sum(map(len, meanwhile.values())),
     )
+
+
+def _look_around(client: Client, times: dict[str, list[float]]) -> None:
+    """One look at each of the others' lists, in ms."""
+    for name, address in OTHERS.items():
+        times[name].append(1000 * client.page(address).seconds)
