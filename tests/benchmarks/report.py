@@ -77,7 +77,7 @@ def trial_lines(found: Found) -> Iterator[str]:
             f"{c.statements} statements, {c.pages_meanwhile} pages of somebody else meanwhile"
         )
         yield from (
-            f"- somebody else's list {name}: p95 {usual:.1f} ms, meanwhile {c.meanwhile_ms[name]:.1f}"
+            f"- somebody's list {name}: p95 {usual:.1f} ms, meanwhile {c.meanwhile_ms[name]:.1f} ms"
             for name, usual in c.usual_ms.items()
         )
     yield from (f"- {note}" for note in found.notes)
