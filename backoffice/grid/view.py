@@ -179,7 +179,7 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
         if not found.rows and total.number and state.position != FIRST:
             end = FIRST if state.position.backward else Position(backward=True)
             state = replace(state, position=end, row=None)
-            found, _ = fetch(db.session(), self.rows_statement(state), self.wanted(state))
+            found, total = fetch(db.session(), self.rows_statement(state), self.wanted(state))
         return Listing(state, found, total)
 
     def _with_totals(self, listing: Listing) -> Listing:
