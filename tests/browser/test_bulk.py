@@ -193,8 +193,7 @@ class TestWithoutScripts:
 
 
 class TestPages:
-    @pytest.mark.parametrize("colours", ["light", "dark"])
-    @pytest.mark.parametrize("viewport", [DESK, PHONE])
+    @pytest.mark.parametrize(("viewport", "colours"), [(DESK, "light"), (PHONE, "dark")])
     def test_are_fit_for_everybody(self, stock, browse, colours, viewport):
         page = browse("manager", color_scheme=colours, viewport=viewport)
         axe, found = Axe(), []

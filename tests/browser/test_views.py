@@ -121,8 +121,7 @@ class TestViews:
 
         expect(tab(page, "Products")).to_have_attribute("aria-current", "page")
 
-    @pytest.mark.parametrize("colours", ["light", "dark"])
-    @pytest.mark.parametrize("viewport", [DESK, PHONE])
+    @pytest.mark.parametrize(("viewport", "colours"), [(DESK, "light"), (PHONE, "dark")])
     def test_are_clean_for_axe_and_fit_where_there_are_many(self, browse, make, colours, viewport):
         make.products(3)
         page = browse("admin", color_scheme=colours, viewport=viewport)

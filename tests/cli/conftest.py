@@ -1,11 +1,15 @@
 """`manage.py` as a process of its own, over a database of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from tests.conftest import SECRET
 
@@ -52,8 +56,27 @@ def database(request, new_database):
     return new_database(request.param)
 
 
+@pytest.fixture(scope="session")
+def prepared(command, new_database):
+    """URL of a database of the named kind that `db upgrade` has prepared, to be copied only."""
+
+    @cache
+    def of(kind):
+        url = new_database(kind)
+        assert command("db", "upgrade", url=url).returncode == 0
+        return url
+
+    return of
+
+
 @pytest.fixture
-def manage(command, database):
+def manage(command, database, prepared, postgres_server):
     """Runs `manage.py ...` over ``database``, which `db upgrade` has prepared."""
-    assert command("db", "upgrade", url=database).returncode == 0
+    source, target = make_url(prepared(make_url(database).get_backend_name())), make_url(database)
+    if target.get_backend_name() == "sqlite":
+        shutil.copyfile(source.database, target.database)
+    else:
+        with psycopg.connect(postgres_server.replace("+psycopg", ""), autocommit=True) as server:
+            server.execute(f"DROP DATABASE {target.database}")
+            server.execute(f"CREATE DATABASE {target.database} TEMPLATE {source.database}")
     return lambda *arguments, **options: command(*arguments, url=database, **options)
