@@ -5,8 +5,6 @@ import stat
 
 import pytest
 
-from backoffice.imports.kinds import KINDS
-
 
 @pytest.fixture
 def filled(manage):
@@ -18,16 +16,16 @@ def filled(manage):
 
 
 class TestExport:
-    def test_of_every_kind_changes_nothing_when_it_is_imported(self, filled, tmp_path):
-        for kind in KINDS:
-            written = filled("export", kind)
-            (tmp_path / kind).write_text(written.stdout, newline="")
+    @pytest.mark.parametrize("kind", ["products", "order-lines"])
+    def test_changes_nothing_when_it_is_imported(self, filled, tmp_path, kind):
+        written = filled("export", kind)
+        (tmp_path / kind).write_text(written.stdout, newline="")
 
-            ran = filled("import", kind, tmp_path / kind, "--json")
+        ran = filled("import", kind, tmp_path / kind, "--json")
 
-            told = json.loads(ran.stdout)
-            assert (written.returncode, written.stderr, ran.stderr) == (0, "", "")
-            assert told["unchanged"] == told["rows"] > 0
+        told = json.loads(ran.stdout)
+        assert (written.returncode, written.stderr, ran.stderr) == (0, "", "")
+        assert told["unchanged"] == told["rows"] > 0
 
     def test_has_every_column_of_the_kind_the_key_first(self, filled):
         heads = filled("export", "order-lines").stdout.splitlines()[0]

@@ -5,6 +5,9 @@ import json
 import pytest
 from sqlalchemy import create_engine, text
 
+# A process takes a second to start; what differs by database here, other tests see within one.
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
 
 class TestIndexes:
     def test_list_build_and_list_again(self, manage):
@@ -76,6 +79,7 @@ class TestGenerate:
         )
 
 
+@ON_SQLITE
 class TestUsers:
     def test_creates_one_who_can_sign_in(self, manage, database, tmp_path):
         run = manage(
@@ -128,6 +132,7 @@ class TestUsers:
         assert "--password-stdin" in run.stderr
 
 
+@ON_SQLITE
 class TestUsersLater:
     @pytest.fixture
     def eva(self, manage):
@@ -176,6 +181,7 @@ class TestUsersLater:
         assert run.stderr.startswith("Error: there is no user nobody@example.com")
 
 
+@ON_SQLITE
 class TestCache:
     def test_without_redis_there_is_nothing_to_clear(self, manage):
         assert manage("cache", "clear").stdout.startswith("nothing to clear")
