@@ -194,7 +194,7 @@ def _is_in_order(wanted: Wanted) -> bool:
     others = [test for test in wanted.filters if not _is_range(test, wanted)]
     if wanted.terms or len(others) > 1:
         return False
-    return not others or any(
+    return all(
         isinstance(test, BinaryExpression)
         and test.operator is eq
         and isinstance(test.left, Column)
