@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Dialect, ScalarSelect, func, select, text
 from sqlalchemy.orm import Session
 
 from backoffice.database import Rows
@@ -63,20 +63,26 @@ def count_up_to(session: Session, rows: Rows, limit: int = LIMIT) -> Count:
     return up_to(session.scalar(select(counted(rows, limit))) or 0, limit)
 
 
-def common(session: Session, model: type[Any], hits: Rows, limit: int) -> int | None:
-    """How many ``hits`` the planner expects, where they are far more than ``limit``; else None.
-
-    PostgreSQL keeps a sample of each index's values. What is in a twentieth of it is in far more
-    than a hundredth of the rows, and to know so takes 1 ms where counting to 10,001 took 40.
-    """
+def explained(model: type[Any], hits: Rows, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+    """The statement, with its parameters, that has PostgreSQL say how many ``hits`` it expects."""
     parts = [
         rows.cte(name).prefix_with("MATERIALIZED")  # else it would be no part of the plan by itself
         for name, rows in (("hits", hits), ("all", select(model.id)))
     ]
     both = select(*(select(func.count()).select_from(part).scalar_subquery() for part in parts))
-    compiled = both.compile(session.get_bind(), compile_kwargs={"render_postcompile": True})
-    explain = f"EXPLAIN (FORMAT JSON) {compiled}"
-    (plan,) = session.connection().exec_driver_sql(explain, dict(compiled.params)).scalar_one()
+    compiled = both.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    return f"EXPLAIN (FORMAT JSON) {compiled}", dict(compiled.params)
+
+
+def common(session: Session, explain: str, parameters: dict[str, Any], limit: int) -> int | None:
+    """How many hits the planner expects, where they are far more than ``limit``; else None.
+
+    PostgreSQL keeps a sample of each index's values. What is in a twentieth of it is in far more
+    than a hundredth of the rows, and to know so takes 1 ms where counting to 10,001 took 40.
+
+    :param explain: The statement of ``explained``.
+    """
+    (plan,) = session.connection().exec_driver_sql(explain, parameters).scalar_one()
     expected = {part["Subplan Name"]: part["Plan Rows"] for part in plan["Plan"]["Plans"]}
     least = max(COMMON * expected["CTE all"], 5 * limit)
     return expected["CTE hits"] if expected["CTE hits"] >= least else None

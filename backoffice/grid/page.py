@@ -16,6 +16,7 @@ from sqlalchemy import (
     BinaryExpression,
     Column,
     ColumnElement,
+    Dialect,
     Select,
     Subquery,
     case,
@@ -77,10 +78,10 @@ def fetch(
     """
     dialect = session.get_bind().dialect.name
     sort, position, size = wanted.sort, wanted.position, wanted.size
+    shape = replace(wanted, position=position.shape)
     expected = None
     if wanted.terms and dialect == "postgresql":
-        expected = count.common(session, wanted.model, wanted.hits(dialect), limit)
-    shape = replace(wanted, position=position.shape)
+        expected = count.common(session, *_explained(shape, session.get_bind().dialect), limit)
     shown = page_statement(statement, shape, limit, dialect, is_common=expected is not None)
     rows = session.execute(shown, position.parameters).all()
     found = keyset.cut(rows, sort, position, size)
@@ -102,6 +103,12 @@ def fetch(
     page = _sorted_hits(wanted, wanted.hits(dialect)).subquery("page")
     rows = session.execute(_shown(statement, wanted, page)).all()
     return keyset.cut(rows, sort, position, size), total
+
+
+@lru_cache(maxsize=256)
+def _explained(wanted: Wanted, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+    """Kept like ``page_statement``, for the pages of one search."""
+    return count.explained(wanted.model, wanted.hits(dialect.name), dialect)
 
 
 @lru_cache(maxsize=256)
