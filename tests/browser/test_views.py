@@ -83,7 +83,7 @@ class TestViews:
         page.locator("summary", has_text="Change").click()
         page.get_by_label("Name").fill("Dearest")
         page.get_by_role("button", name="Rename").click()
-        expect(page.get_by_role("status")).to_contain_text("is called Dearest now")
+        expect(page.locator(".messages")).to_contain_text("is called Dearest now")
         page.locator("summary", has_text="Change").click()
         page.get_by_role("button", name="Delete").click()
         expect(page.get_by_text("No views yet")).to_be_visible()
