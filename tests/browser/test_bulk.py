@@ -58,7 +58,7 @@ class TestSelection:
         page.get_by_role("button", name="Deactivate").click()
         page.get_by_role("button", name="Deactivate 2 products").click()
 
-        expect(page.locator(".messages")).to_contain_text("2 products: deactivated.")
+        expect(page.get_by_role("status").first).to_contain_text("2 products: deactivated.")
         assert inactive(app) == ["SKU0001", "SKU0060"]
         expect(page.get_by_role("button", name="Deactivate")).to_be_hidden()
         expect(page).to_have_url(re.compile(r"/admin/products/\?sort=sku&desc=0$"))
@@ -96,7 +96,7 @@ class TestSelection:
         page.get_by_role("button", name="Deactivate").click()
         page.get_by_role("button", name="Deactivate 60 products").click()
 
-        expect(page.locator(".messages")).to_contain_text("60 products: deactivated.")
+        expect(page.get_by_role("status").first).to_contain_text("60 products: deactivated.")
         assert len(inactive(app)) == 60
         bodies = [body for body in sent if body]
         assert max(map(len, bodies)) < 2_000
@@ -150,7 +150,7 @@ class TestKeyboard:
         page.get_by_role("button", name="Lower the price").focus()
         page.keyboard.press("Enter")
 
-        expect(page.locator(".messages")).to_contain_text("2 products: price lowered")
+        expect(page.get_by_role("status").first).to_contain_text("2 products: price lowered")
         with app.app_context():
             changed = select(func.count()).where(Product.version == 2)
             assert db.session.scalar(changed) == 2
@@ -176,7 +176,7 @@ class TestWithoutScripts:
         page.get_by_role("button", name="Deactivate").click()
         page.get_by_role("button", name="Deactivate 2 products").click()
 
-        expect(page.locator(".messages")).to_contain_text("2 products: deactivated.")
+        expect(page.get_by_role("status").first).to_contain_text("2 products: deactivated.")
         assert inactive(app) == ["SKU0058", "SKU0060"]
 
     def test_all_that_match_are_changed(self, app, stock, browse):
@@ -189,7 +189,7 @@ class TestWithoutScripts:
         page.get_by_role("button", name="Show what would change").click()
         page.get_by_role("button", name="Move 10 products to Supplier 2").click()
 
-        expect(page.locator(".messages")).to_contain_text("moved to supplier Supplier 2")
+        expect(page.get_by_role("status").first).to_contain_text("moved to supplier Supplier 2")
 
 
 class TestPages:

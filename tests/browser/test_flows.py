@@ -75,7 +75,7 @@ class TestProduct:
         page.get_by_label("Price").fill("1234.5")
         save(page)
 
-        expect(page.locator(".messages")).to_contain_text("was saved")
+        expect(page.get_by_role("status").filter(has_text="was saved")).to_be_visible()
         expect(page.get_by_text("1,234.50")).to_be_visible()
         history = page.get_by_role("region", name="History")
         expect(history).to_contain_text("Changed by ann@example.com")
@@ -102,7 +102,7 @@ class TestProduct:
 
         first.get_by_label("Name").fill("Named by the first")
         save(first)
-        expect(first.locator(".messages")).to_contain_text("was saved")
+        expect(first.get_by_role("status").filter(has_text="was saved")).to_be_visible()
         second.get_by_label("Name").fill("Named by the second")
         save(second)
 
@@ -257,7 +257,7 @@ class TestDeleting:
             assert db.session.get(Product, stock[0]) is not None
         page.get_by_role("button", name="Delete product").click()
 
-        expect(page.locator(".messages")).to_contain_text("was deleted")
+        expect(page.get_by_role("status").filter(has_text="was deleted")).to_be_visible()
         with app.app_context():
             assert db.session.get(Product, stock[0]) is None
 
@@ -426,5 +426,5 @@ class TestUnsavedChanges:
         page.get_by_label("Name").fill("Saved")
         save(page)
 
-        expect(page.locator(".messages")).to_contain_text("was saved")
+        expect(page.get_by_role("status").filter(has_text="was saved")).to_be_visible()
         assert asked == []

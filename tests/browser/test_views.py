@@ -83,7 +83,7 @@ class TestViews:
         page.locator("summary", has_text="Change").click()
         page.get_by_label("Name").fill("Dearest")
         page.get_by_role("button", name="Rename").click()
-        expect(page.locator(".messages")).to_contain_text("is called Dearest now")
+        expect(page.get_by_role("status").filter(has_text="is called Dearest now")).to_be_visible()
         page.locator("summary", has_text="Change").click()
         page.get_by_role("button", name="Delete").click()
         expect(page.get_by_text("No views yet")).to_be_visible()
