@@ -48,6 +48,15 @@ def percentile_95(times: Sequence[float]) -> float:
     return sorted(times)[ceil(0.95 * len(times)) - 1]
 
 
+def memory_kib(pid: int, name: str) -> int:
+    """What the kernel says of a process, such as its peak ``VmHWM``; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
+
+
 @contextmanager
 def signed_in(
     urls: Mapping[str, str], folder: Path, **environment: str

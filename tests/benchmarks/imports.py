@@ -1,0 +1,64 @@
+"""How fast files of a million rows go in, beside what the database's own program takes for them.
+
+    python -m tests.benchmarks.imports --keep FOLDER
+
+Makes the databases and the files, runs the command as people run it and prints Markdown: one line
+a figure, with its target. FOLDER/imports.json holds every single run. With --keep the databases
+and files stay in FOLDER for the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+from tests.benchmarks import import_trials
+from tests.benchmarks.grid import KINDS
+from tests.benchmarks.import_report import Figure, lines, write_json
+from tests.benchmarks.import_states import States
+from tests.benchmarks.import_trials import Bench
+from tests.benchmarks.servers import database
+
+Trial = Callable[[Bench], Iterator[Figure]]
+
+TRIALS: dict[str, Trial] = {
+    "products": import_trials.products,
+    "lines": import_trials.lines,
+}
+
+
+def main() -> None:
+    options = read_options()
+    keeping = nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory()
+    with keeping as name:
+        folder = Path(name).absolute()
+        found = {kind: list(run(kind, folder / kind, options)) for kind in options.databases}
+        write_json(folder / "imports.json", found, vars(options))
+    print("\n".join(lines(found)))
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.imports")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="products")
+    parser.add_argument("--lines", type=int, default=3_000_000, help="order lines, about")
+    parser.add_argument("--databases", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS))
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each side of a figure")
+    parser.add_argument("--keep", metavar="FOLDER", help="keep databases, files and results there")
+    return parser.parse_args()
+
+
+def run(kind: str, folder: Path, options: argparse.Namespace) -> Iterator[Figure]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with database(kind, folder) as url:
+        bench = Bench(States(url, folder, options.rows, options.lines), folder, options.rounds)
+        for name, trial in TRIALS.items():
+            if name in options.only:
+                yield from trial(bench)
+
+
+if __name__ == "__main__":
+    main()
