@@ -62,14 +62,16 @@ def first_rows(file: Path, count: int) -> Path:
 def enlarged(file: Path, count: int, key: str) -> Path:
     """``count`` rows: those of the file again and again, each time with keys of their own."""
 
-    def rows(header: Row, lines: Iterator[Row]) -> Iterator[Row]:
-        place, kept = header.index(key), list(lines)
-        for number in range(count):
-            row = kept[number % len(kept)].copy()
-            row[place] += f"-{number // len(kept)}"
-            yield row
+    def rows(header: Row, _: Iterator[Row]) -> Iterator[Row]:
+        place, time = header.index(key), 0
+        while True:
+            with file.open(newline="") as source:
+                for row in islice(csv.reader(source), 1, None):
+                    row[place] += f"-{time}"
+                    yield row
+            time += 1
 
-    return _rewritten(file, f"times-{count}", rows)
+    return _rewritten(file, f"enlarged-{count}", lambda *given: islice(rows(*given), count))
 
 
 def _rewritten(file: Path, what: str, rows: Callable[[Row, Iterator[Row]], Iterable[Row]]) -> Path:

@@ -26,7 +26,10 @@ class Figure:
 
     def told(self, kind: str) -> dict[str, Any]:
         runs = {
-            name: [{"seconds": one.seconds, "peak_mib": one.peak_mib} for one in some]
+            name: [
+                {"seconds": one.seconds, "start": one.start, "peak_mib": one.peak_mib}
+                for one in some
+            ]
             for name, some in self.runs.items()
         }
         return {"database": kind, **asdict(self.target), "runs": runs, **self.more}

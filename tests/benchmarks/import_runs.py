@@ -38,11 +38,15 @@ class WrongResultError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a program, from start to end: seconds, memory of it and its children, output."""
+    """One run of a program: seconds from start to end, memory of it and its children, output.
+
+    ``start`` is how much of the seconds went by before the work began.
+    """
 
     seconds: float
     peak_mib: float
     output: str
+    start: float = 0.0
 
 
 def run(
@@ -140,8 +144,9 @@ def race(
     return runs
 
 
-def median_seconds(runs: Sequence[Run]) -> float:
-    return median(one.seconds for one in runs)
+def net_seconds(runs: Sequence[Run]) -> float:
+    """What the runs took in the middle, without their start; it may take longer than few rows."""
+    return max(median(one.seconds - one.start for one in runs), 0.01)
 
 
 def fingerprint(url: str, table: Table) -> tuple[int, int]:

@@ -27,6 +27,10 @@ Trial = Callable[[Bench], Iterator[Figure]]
 TRIALS: dict[str, Trial] = {
     "products": import_trials.products,
     "lines": import_trials.lines,
+    "memory": import_trials.memory,
+    "peers": import_trials.peers,
+    "dry-run": import_trials.dry_run,
+    "staff": import_trials.staff,
 }
 
 
@@ -44,6 +48,8 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.imports")
     parser.add_argument("--rows", type=int, default=1_000_000, help="products")
     parser.add_argument("--lines", type=int, default=3_000_000, help="order lines, about")
+    parser.add_argument("--memory-rows", type=int, nargs="+", default=[1_000_000, 5_000_000])
+    parser.add_argument("--peer-rows", type=int, default=100_000, help="for the slowest peer")
     parser.add_argument("--databases", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS))
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side of a figure")
@@ -54,7 +60,9 @@ def read_options() -> argparse.Namespace:
 def run(kind: str, folder: Path, options: argparse.Namespace) -> Iterator[Figure]:
     folder.mkdir(parents=True, exist_ok=True)
     with database(kind, folder) as url:
-        bench = Bench(States(url, folder, options.rows, options.lines), folder, options.rounds)
+        states = States(url, folder, options.rows, options.lines)
+        sizes = (options.peer_rows, options.memory_rows)
+        bench = Bench(states, folder, options.rounds, *sizes)
         for name, trial in TRIALS.items():
             if name in options.only:
                 yield from trial(bench)

@@ -45,7 +45,12 @@ class Timing:
 
 def percentile_95(times: Sequence[float]) -> float:
     """The smallest of ``times`` that 95 % of them do not exceed: of fewer than 20 the largest."""
-    return sorted(times)[ceil(0.95 * len(times)) - 1]
+    return percentile(times, 0.95)
+
+
+def percentile(times: Sequence[float], part: float) -> float:
+    """The smallest of ``times`` that ``part`` of them, from 0 to 1, do not exceed."""
+    return sorted(times)[ceil(part * len(times)) - 1]
 
 
 def memory_kib(pid: int, name: str) -> int:
