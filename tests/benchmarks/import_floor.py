@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from backoffice.database import SQLITE_PRAGMAS
 from tests.benchmarks.import_files import header_of
-from tests.benchmarks.import_runs import Run, run
+from tests.benchmarks.import_runs import FILLED, Run, run
 
 TYPES = {
     "price": "numeric",
@@ -35,7 +35,6 @@ REFERENCES = {
     "product": ("products", "sku"),
 }
 KEYS = {"products": ("sku",), "order-lines": ("order_id", "line_no")}
-TABLES = {"products": "products", "order-lines": "order_lines"}
 
 NOW = {"sqlite": "strftime('%Y-%m-%d %H:%M:%f000', 'now')", "postgresql": "now()"}
 
@@ -88,7 +87,7 @@ CREATE TEMPORARY TABLE staging ({columns});
 
 
 def upsert(kind: str, header: list[str], dialect: str) -> str:
-    table, key = TABLES[kind], KEYS[kind]
+    table, key = FILLED[kind].name, KEYS[kind]
     values = dict(_value(name, dialect) for name in header)
     # Outer joins: the file's order is kept, and an unknown reference ends in an error.
     joins = "\n".join(

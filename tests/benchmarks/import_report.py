@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,11 +39,13 @@ Found = Mapping[str, Sequence[Figure]]
 """Kind of database -> its figures."""
 
 
-def lines(found: Found) -> Iterator[str]:
-    yield "| database | what | target | measured | |"
-    yield "|---|---|---|---|---|"
-    for kind, figures in found.items():
-        yield from (figure.target.row(kind) for figure in figures)
+HEADER = """| database | what | target | measured | |
+|---|---|---|---|---|"""
+
+
+def brief(complaint: object) -> str:
+    """The end of it, where the reason stands, on one line."""
+    return " ".join(str(complaint).split())[-200:].replace("|", "/")
 
 
 def write_json(file: Path, found: Found, options: Mapping[str, Any]) -> None:

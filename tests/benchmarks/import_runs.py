@@ -28,7 +28,7 @@ FILLED = {"products": Product.__table__, "order-lines": OrderLine.__table__}
 UNTOLD = {"id", "created_at", "updated_at", "version"}
 """Columns that each side may fill as it likes: all rows written, or only those that differ."""
 
-BETWEEN_LOOKS = 0.05
+BETWEEN_LOOKS = 0.2
 """Seconds between two looks at a process's memory, whose peak only rises."""
 
 

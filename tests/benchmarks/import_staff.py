@@ -41,8 +41,8 @@ class Saves:
     locked: int = 0
 
     @property
-    def p99(self) -> float:
-        return percentile(self.seconds, 0.99)
+    def p99(self) -> float | None:
+        return percentile(self.seconds, 0.99) if self.seconds else None
 
     @property
     def failed(self) -> int:
