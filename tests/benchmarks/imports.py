@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.benchmarks import import_trials
 from tests.benchmarks.grid import KINDS
+from tests.benchmarks.import_floor import program
 from tests.benchmarks.import_report import HEADER, Figure, brief, write_json
 from tests.benchmarks.import_runs import WrongResultError
 from tests.benchmarks.import_states import States
@@ -39,6 +40,8 @@ TRIALS: dict[str, Trial] = {
 
 def main() -> None:
     options = read_options()
+    if "sqlite" in options.databases:
+        program("sqlite3")  # asked for now, and not after an hour
     keeping = nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory()
     found: dict[str, list[Figure]] = {}
     print(HEADER)
