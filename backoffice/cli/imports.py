@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from rich.progress import Progress
 
 from backoffice.cli import fail, with_app
 from backoffice.imports.kinds import KINDS, Kind
-from backoffice.imports.ledger import RunRefusedError
+from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
 from backoffice.imports.read import FileRefused, open_source
 from backoffice.imports.run import Choices, Report, run_import
@@ -113,13 +115,14 @@ def _add_command(kind: Kind) -> None:
     def run(file: str, *, as_json: bool, rejects: Path | None, **options: Any) -> None:
         _check_rejects(file, rejects)
         mapping = _mapping(kind, options["mapping"], options["pairs"])
-        with _on_disk(file) as path, _watching(path) as watch:
+        with _on_disk(file) as path, _watching(path) as watch, cancellable() as cancelled:
             choices = Choices(
                 dry_run=options["dry_run"],
                 create_missing=options["create_missing"],
                 skip_refused=options["on_error"] == "skip",
                 rejects_file=rejects,
                 watch=watch,
+                cancelled=cancelled,
                 waiting=lambda: click.echo("waiting for another import to end", err=True),
             )
             name = "standard input" if file == "-" else path.name
@@ -155,9 +158,8 @@ def _run(  # noqa: PLR0917 - what an import is made of
         return None
     except RunRefusedError as refusal:
         fail(str(refusal))
-    except KeyboardInterrupt:
-        click.echo(f"{name}: cancelled; nothing of it is left in the database", err=True)
-        sys.exit(130)
+    except RunCancelledError:
+        say_cancelled(name)
     except OSError as error:
         fail(f"{error.filename or name}: {error.strerror}")
     return report
@@ -202,6 +204,32 @@ def _watching(path: Path) -> Iterator[Callable[[BinaryIO], BinaryIO] | None]:
     size = path.stat().st_size
     with Progress(console=console, transient=True) as bar:
         yield lambda file: bar.wrap_file(file, total=size, description="Reading")
+
+
+@contextmanager
+def cancellable() -> Iterator[Callable[[], bool]]:
+    """Whether somebody pressed Ctrl-C; the second one ends the process at once."""
+    asked: list[int] = []
+    usual = signal.getsignal(signal.SIGINT)
+
+    def ask(*_: Any) -> None:
+        asked.append(1)
+        signal.signal(signal.SIGINT, usual)
+        os.write(2, b"cancelling: taking back what is written; Ctrl-C again leaves it half done\n")
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    except KeyboardInterrupt:
+        fail("stopped half way: `imports list` shows the run, to be resumed or undone")
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def say_cancelled(name: str) -> None:
+    """Say that nothing is left, and exit as who was interrupted does."""
+    click.echo(f"{name}: cancelled, nothing of it is left in the database", err=True)
+    sys.exit(130)
 
 
 def report_resumed(report: Report) -> None:

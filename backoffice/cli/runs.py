@@ -10,12 +10,13 @@ import click
 from sqlalchemy import Row
 
 from backoffice.cli import fail, with_app
-from backoffice.cli.imports import report_resumed
+from backoffice.cli.imports import cancellable, report_resumed, say_cancelled
 from backoffice.database import begins_reading, db
 from backoffice.imports import ledger
-from backoffice.imports.ledger import RunRefusedError
+from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.read import FileRefused
 from backoffice.imports.resume import resume
+from backoffice.imports.run import Choices
 from backoffice.imports.undo import Undone, undo, undone
 
 TOLD = ("run", "kind", "file", "state", "actor", "started_at", "ended_at")
@@ -79,12 +80,12 @@ def resume_run(run: int) -> None:
     resumed as well.
     """
     try:
-        done = resume(run)
+        with cancellable() as cancelled:
+            done = resume(run, Choices(waiting=_waiting, cancelled=cancelled))
     except (RunRefusedError, FileRefused) as refusal:
         fail(str(refusal))
-    except KeyboardInterrupt:
-        click.echo(f"run {run} was cancelled; nothing of it is left in the database", err=True)
-        sys.exit(130)
+    except RunCancelledError:
+        say_cancelled(f"run {run}")
     if isinstance(done, Undone):
         _report_undone(done)
     else:
@@ -103,10 +104,14 @@ def undo_run(run: int, *, as_json: bool) -> None:
     reversed, 1 when any stays.
     """
     try:
-        done = undo(run, lambda: click.echo("waiting for another import to end", err=True))
+        done = undo(run, _waiting)
     except RunRefusedError as refusal:
         fail(str(refusal))
     _report_undone(done, as_json=as_json)
+
+
+def _waiting() -> None:
+    click.echo("waiting for another import to end", err=True)
 
 
 def _report_undone(done: Undone, *, as_json: bool = False) -> None:

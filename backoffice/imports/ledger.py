@@ -34,6 +34,10 @@ class RunRefusedError(Exception):
     """The state of the runs does not allow it; the message says which run, and what to do."""
 
 
+class RunCancelledError(Exception):
+    """Somebody cancelled the import; all that it had written was taken back."""
+
+
 def digest(path: Path) -> str:
     """The SHA-256 of a file."""
     with path.open("rb") as file:

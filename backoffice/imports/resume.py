@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from backoffice.database import begins_reading, db
@@ -15,15 +15,16 @@ from backoffice.imports.run import Choices, Report, run_import
 from backoffice.imports.undo import Undone, undo
 
 
-def resume(run: int, waiting: Callable[[], None] | None = None) -> Report | Undone:
+def resume(run: int, choices: Choices | None = None) -> Report | Undone:
     """Finish ``run``, or the taking back of it, whichever was interrupted.
 
+    :param choices: Who is told of its progress; how it is imported, the ledger knows.
     :raises RunRefusedError: nothing of it is left to do, or its file is not what it was.
     """
     with begins_reading(db.engine).connect() as connection:
         noted = ledger.get(connection, run)
     if noted.state in {ledger.CANCELLING, ledger.UNDOING}:
-        return undo(run, waiting)
+        return undo(run, choices.waiting if choices else None)
     if noted.state != ledger.RUNNING:
         raise RunRefusedError(f"run {run} of {noted.file} is {noted.state}: nothing is left to do")
     path = Path(noted.path or "")
@@ -32,17 +33,17 @@ def resume(run: int, waiting: Callable[[], None] | None = None) -> Report | Undo
             f"run {run}: {path} is gone; import the same file again from where it is now, "
             f"or take back what was written: `imports undo {run}`"
         )
-    choices = noted.choices
-    source = open_source(path, name=noted.file, **choices["reading"])
-    mapping = FieldMap(**choices["mapping"])
+    chosen = noted.choices
+    source = open_source(path, name=noted.file, **chosen["reading"])
+    mapping = FieldMap(**chosen["mapping"])
     if ledger.digest(path) != noted.digest:
         raise RunRefusedError(
             f"run {run}: {path} was changed since; put the file back that was imported, "
             f"or take back what was written: `imports undo {run}`"
         )
-    chosen = Choices(
-        create_missing=choices["create_missing"],
-        skip_refused=choices["skip_refused"],
-        waiting=waiting,
+    same = replace(
+        choices or Choices(),
+        create_missing=chosen["create_missing"],
+        skip_refused=chosen["skip_refused"],
     )
-    return run_import(KINDS[noted.kind], source, mapping, chosen)
+    return run_import(KINDS[noted.kind], source, mapping, same)

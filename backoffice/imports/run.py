@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from backoffice import history
 from backoffice.imports import ledger
 from backoffice.imports.check import Counts, check, to_create
 from backoffice.imports.kinds import Kind
-from backoffice.imports.ledger import RunRefusedError
+from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, Layout, match
 from backoffice.imports.merge import Merge, changed_meanwhile, leave_out
 from backoffice.imports.queue import turn
@@ -24,7 +24,7 @@ from backoffice.imports.read import FileRefused, Source, rows
 from backoffice.imports.rejects import Reject, rejects
 from backoffice.imports.stage import Stage, fill, make_stage
 from backoffice.imports.undo import take_back
-from backoffice.imports.validate import Complaint, validate
+from backoffice.imports.validate import Complaint, Values, validate
 from backoffice.imports.work import looking, own_connection, write
 
 COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
@@ -32,7 +32,12 @@ COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """How to import: the options of the command."""
+    """How to import: the options of the command.
+
+    ``watch`` wraps the open file, so that a progress bar sees how much was read; ``waiting`` is
+    called once when another import comes first; ``cancelled`` is asked between any two batches or
+    chunks. An exception in the middle of a statement could not be taken back by that connection.
+    """
 
     dry_run: bool = False
     create_missing: bool = False
@@ -40,6 +45,7 @@ class Choices:
     rejects_file: Path | None = None
     watch: Callable[[BinaryIO], BinaryIO] | None = None
     waiting: Callable[[], None] | None = None
+    cancelled: Callable[[], bool] = bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +76,12 @@ class Report:
 def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) -> Report:
     """Load ``source`` into the table of ``kind``, chunk by chunk, each in a transaction of its own.
 
-    A run that was interrupted goes on when the same file is imported in the same way again. One
-    that is interrupted by the keyboard is taken back. Memory does not grow with the file.
+    A run that was interrupted goes on when the same file is imported in the same way again. Memory
+    does not grow with the file.
 
     :raises FileRefused: the file as a whole cannot be taken; nothing of it stays written.
     :raises RunRefusedError: another run into the same table was interrupted and comes first.
-    :raises KeyboardInterrupt: somebody cancelled it, and all that it had written was taken back.
+    :raises RunCancelledError: it was cancelled.
     """
     begun = time.monotonic()
     layout = match(kind, mapping, source.header)
@@ -83,7 +89,7 @@ def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) 
         to = make_stage(connection, layout)
         complaints: list[Complaint] = []
         valid = validate(layout, rows(source, choices.watch), complaints, connection.dialect.name)
-        total = fill(connection, to, valid, complaints)
+        total = fill(connection, to, _unless(choices.cancelled, valid), complaints)
         job = _Job(connection, layout, source, mapping, choices, to, total)
         if choices.dry_run:
             report = job.check().report
@@ -145,6 +151,7 @@ class _Job:
             leave_out(self.connection, self.to, earlier.merged_line if earlier else 0)
         if earlier is None and not checked.counts.new + checked.counts.changed:
             return checked.report
+        _stop_if(self.choices.cancelled)
         run = earlier.id if earlier else self._begin(identity, checked)
         return self._merge(run, checked)
 
@@ -206,7 +213,7 @@ class _Job:
     def _merge(self, run: int, checked: _Checked) -> Report:
         try:
             meanwhile = self._merge_chunks(run)
-        except (KeyboardInterrupt, FileRefused, IntegrityError) as error:
+        except (RunCancelledError, FileRefused, IntegrityError) as error:
             take_back(self.connection, run, cancelled=True)
             if isinstance(error, IntegrityError):
                 raise changed_meanwhile(error) from error
@@ -237,9 +244,23 @@ class _Job:
         )
         line, meanwhile = noted.merged_line, 0
         while merged := merge.chunk(line):
+            _stop_if(self.choices.cancelled)
             line, meanwhile = merged.line, meanwhile + merged.meanwhile
         return meanwhile
 
     def _finish(self, run: int) -> Row[Any]:
         ledger.finish(self.connection, run, ledger.DONE, datetime.now(UTC))
         return ledger.get(self.connection, run)
+
+
+def _stop_if(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise RunCancelledError
+
+
+def _unless(cancelled: Callable[[], bool], batches: Iterator[Values]) -> Iterator[Values]:
+    """``batches`` until somebody cancels; asked every thousandth row."""
+    for number, row in enumerate(batches):
+        if not number % 1_000:
+            _stop_if(cancelled)
+        yield row
