@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from backoffice.imports.check import Counts
 from backoffice.imports.kinds import default_of
 from backoffice.imports.mapping import Layout
-from backoffice.imports.read import FileRefused
+from backoffice.imports.refused import FileRefused
 from backoffice.imports.stage import Stage
 
 PATIENCE_MS = 600_000

@@ -17,7 +17,7 @@ from backoffice.imports.check import Counts, check
 from backoffice.imports.kinds import Kind
 from backoffice.imports.mapping import FieldMap, Layout, match
 from backoffice.imports.merge import created_rows, merge, take_lock, written
-from backoffice.imports.read import Source, rows
+from backoffice.imports.read import Source, batches
 from backoffice.imports.rejects import Reject, rejects
 from backoffice.imports.stage import Stage, stage, staging
 from backoffice.imports.validate import Complaint, validate
@@ -52,6 +52,9 @@ class Report:
     unchanged: int = 0
     rejected: int = 0
     seconds: float = 0.0
+    encoding: str = ""
+    delimiter: str = ""
+    read_as: str = ""
     created: dict[str, int] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     rejects: tuple[Reject, ...] = ()
@@ -68,12 +71,13 @@ def run_import(
     :raises FileRefused: the file as a whole cannot be read; nothing was written.
     """
     begun = time.monotonic()
-    layout = match(kind, mapping, source.header)
+    layout = match(kind, mapping, source.header, source.header_line)
     connection = session.connection(execution_options={"begins_reading": True})
     allow_long_work(connection)
     with staging(connection, layout) as to:
         complaints: list[Complaint] = []
-        valid = validate(layout, rows(source, choices.watch), complaints, connection.dialect.name)
+        read, dialect = batches(source, choices.watch), connection.dialect.name
+        valid = validate(layout, read, complaints, dialect, source)
         total = stage(connection, to, valid, complaints)
         if not choices.dry_run:
             take_lock(connection, kind.owner)
@@ -97,6 +101,9 @@ def _report(
     return Report(
         kind=layout.kind.name,
         file=source.name,
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        read_as=source.told,
         rows=total,
         inserted=counts.new,
         updated=counts.changed,

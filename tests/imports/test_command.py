@@ -16,7 +16,9 @@ class TestCommand:
 
         assert (ran.returncode, ran.stderr) == (0, "")
         told = json.loads(ran.stdout)
-        assert " ".join(told) == ("kind file run rows inserted updated unchanged rejected seconds")
+        assert " ".join(told) == (
+            "kind file run rows inserted updated unchanged rejected seconds encoding delimiter"
+        )
         assert (told["kind"], told["rows"], told["inserted"]) == ("products", 3, 3)
 
     def test_exits_1_for_a_refused_row_and_2_for_wrong_usage(self, manage, tmp_path, unchanged):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backoffice.imports.validate import parser
+from backoffice.imports.cells import parser
 from backoffice.models import Order, OrderLine, Product
 from backoffice.models.columns import exact_to_database
 
