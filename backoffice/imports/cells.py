@@ -54,11 +54,13 @@ class Formats:
     :param thousands: Name of what may stand between thousands, see ``THOUSANDS``, or nothing.
     :param dates: Name of the order of a date's parts, see ``DATES``. ISO dates are always taken:
         they cannot be mistaken.
+    :param guarded: Whether texts that look like formulas are disguised, see ``grid.formulas``.
     """
 
     decimal: str = "."
     thousands: str = ""
     dates: str = "iso"
+    guarded: bool = True
 
     @property
     def grouping(self) -> str:
@@ -97,7 +99,7 @@ def parser(kind: TypeEngine[Any], dialect: str, formats: Formats = PLAIN) -> Par
         return _boolean
     if isinstance(kind, Enum):
         return _choice(kind.enums)
-    return _text(getattr(kind, "length", None))
+    return _text(getattr(kind, "length", None), formats)
 
 
 def column_parser(kind: TypeEngine[Any], dialect: str, formats: Formats = PLAIN) -> ColumnParser:
@@ -129,9 +131,9 @@ class _Known(dict[str, Any]):
         return value
 
 
-def _text(length: int | None) -> Parser:
+def _text(length: int | None, formats: Formats) -> Parser:
     def text(cell: str) -> str | None:
-        cell = unguarded(cell.strip())
+        cell = unguarded(cell.strip()) if formats.guarded else cell.strip()
         if "\0" in cell:
             raise ValueError("holds a NUL character: remove it")
         if length is not None and len(cell) > length:

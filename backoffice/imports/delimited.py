@@ -24,8 +24,7 @@ SAMPLE = 50
 
 _SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 _KNOWN_BINARY = {
-    b"PK\x03\x04": "a zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook, .xls",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password",
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a gzip archive",
 }
@@ -39,6 +38,7 @@ class Lines(NamedTuple):
     first: int
     lines: list[str]
     damaged: bool
+    quoted: bool
     final: bool
 
 
@@ -88,13 +88,15 @@ def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None) -> Ite
     with source.path.open("rb") as file:
         pending: list[str] = []
         held = False  # whether what is pending may hold wrong bytes
-        for first, fresh, damaged, final in _lines(watch(file) if watch else file, source.encoding):
-            lines = fresh[max(0, source.first_row - first) :]
-            begins = max(first, source.first_row) - len(pending)
-            lines = pending + lines
-            batch, used = _parse(lines, source, begins, final)
-            pending = lines[used:]
-            held = damaged or held
+        for part in _lines(watch(file) if watch else file, source.encoding):
+            fresh = part.lines[max(0, source.first_row - part.first) :]
+            first = max(part.first, source.first_row) - len(pending)
+            part = part._replace(  # noqa: PLW2901
+                first=first, lines=pending + fresh, quoted=part.quoted or bool(pending)
+            )
+            batch, used = _parse(part, source)
+            pending = part.lines[used:]
+            held = part.damaged or held
             if held:
                 _add_wrong_bytes(batch, source.encoding)
             held = held and bool(pending)
@@ -102,15 +104,17 @@ def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None) -> Ite
                 yield batch
 
 
-def _parse(lines: list[str], source: Source, first: int, final: bool) -> tuple[Batch, int]:
+def _parse(part: Lines, source: Source) -> tuple[Batch, int]:
+    first, lines = part.first, part.lines
     try:
         rows = list(csv.reader(lines, delimiter=source.delimiter, strict=True))
         # So every record is one line; a cell with a quote in it has to be looked at.
-        if len(rows) == len(lines) and all(rows) and '"' not in "".join(chain.from_iterable(rows)):
+        seen = not part.quoted or '"' not in "".join(chain.from_iterable(rows))
+        if seen and len(rows) == len(lines) and all(rows):
             return Batch(range(first, first + len(rows)), rows, []), len(lines)
     except csv.Error:
         pass
-    records = Records(lines, source.delimiter, len(source.header), final)
+    records = Records(lines, source.delimiter, len(source.header), part.final)
     used = records.read()
     return Batch([first + at for at in records.starts], records.rows, records.faults), used
 
@@ -130,7 +134,7 @@ def _lines(file: BinaryIO, codec: str) -> Generator[Lines, None, None]:
                 first + len(lines),
                 f"the line is longer than {LONGEST_LINE:,} characters, so this is no table of rows",
             )
-        yield Lines(first, lines, damaged or rest_damaged, final)
+        yield Lines(first, lines, damaged or rest_damaged, '"' in text, final)
         first += len(lines)
         rest_damaged = bool(rest) and (damaged or rest_damaged)
 

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from backoffice.imports import delimited
+from backoffice.imports import delimited, workbook
 from backoffice.imports.refused import FileRefused
 from backoffice.imports.source import Batch, Reading, Row, Source
 
@@ -20,7 +20,10 @@ def open_source(path: Path, *, name: str, reading: Reading | None = None) -> Sou
     :param name: What people call the file; ``path`` may be a copy of it.
     :raises FileRefused: it is not what an import takes, or has no header.
     """
-    return delimited.open_delimited(path, name, reading or Reading())
+    reading = reading or Reading()
+    if workbook.is_workbook(path):
+        return workbook.open_workbook(path, name, reading)
+    return delimited.open_delimited(path, name, reading)
 
 
 def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None = None) -> Iterator[Batch]:
@@ -29,6 +32,8 @@ def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None = None)
     :param watch: Wraps the open file, so that a progress bar sees how much was read.
     :raises FileRefused: from here on nothing can be read.
     """
+    if source.extract is not None:
+        return workbook.batches(source, watch)
     return delimited.batches(source, watch)
 
 

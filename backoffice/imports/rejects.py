@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from itertools import groupby
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
+from backoffice.grid.formulas import guarded
 from backoffice.imports.mapping import Layout
 from backoffice.imports.read import Source, rows
 from backoffice.imports.stage import Stage
@@ -79,6 +81,7 @@ def _writing(source: Source, to: Path) -> Iterator[Callable[[list[str], list[Rej
         def write(cells: list[str], complaints: list[Reject]) -> None:
             reasons = "; ".join(_brief(complaint) for complaint in complaints)
             reasons = reasons.encode(source.encoding, "backslashreplace").decode(source.encoding)
+            cells = cells if source.formats.guarded else list(map(_guarded, cells))
             padded = cells + [""] * (width - len(cells))
             own = padded[:kept] + padded[width:]
             line = line_of([*own, str(complaints[0].line), reasons], source.delimiter)
@@ -88,6 +91,14 @@ def _writing(source: Source, to: Path) -> Iterator[Callable[[list[str], list[Rej
 
 
 _ADDED = ("line", "reason")
+
+
+_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*", re.ASCII)
+
+
+def _guarded(cell: str) -> str:
+    """A cell of a workbook as it stands in CSV; a number is not mistaken for a formula there."""
+    return cell if _NUMBER.fullmatch(cell) else guarded(cell)
 
 
 def line_of(cells: Iterable[str], delimiter: str) -> str:

@@ -32,7 +32,7 @@ class Source:
     :param above: The lines above the header as they stand, a ``sep=`` line included.
     :param first_row: The line below the header.
     :param told: How the file is read, to go on after "read as".
-    :param extract: The sheet of a workbook as text: a temporary file that goes with this object.
+    :param extract: The sheet of a workbook as text, see ``workbook.Extract``.
     """
 
     path: Path

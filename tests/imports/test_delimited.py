@@ -129,7 +129,7 @@ class TestRefusal:
             (b"\n\r\n", "line 2: the file is empty"),
             (b"\xef\xbb\xbf", "line 1: the file is empty"),
             (b"\xff\xfe", "line 1: the file is empty"),
-            (b"PK\x03\x04\x00\x00", "line 1: this is not text but a zip archive"),
+            (b"PK\x03\x04\x00\x00", "line 1: the workbook cannot be read: File is not a zip file"),
             (b"%PDF-1.7\n", "line 1: this is not text but a PDF"),
             (bytes(range(256)), "line 1: this is not text but some binary format"),
             (b"a,b\0,c,d,e,f,g,h,i,j,k,l,m,n,o,p\n1,2\n", "line 1: the header holds a NUL"),
