@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -161,11 +161,11 @@ def _delimiter(lines: list[str]) -> str:
 
     def fit(delimiter: str) -> tuple[int, int]:
         reader = csv.reader(lines, delimiter=delimiter)
-        try:
+        width = alike = 0
+        with suppress(csv.Error):  # what comes before the fault tells enough
             width = len(next(reader))
-            alike = sum(len(cells) == width for cells in islice(reader, SAMPLE))
-        except csv.Error:
-            return -1, 0
+            for cells in islice(reader, SAMPLE):
+                alike += len(cells) == width
         return (alike, width) if width > 1 else (-1, 0)
 
     fits = {delimiter: fit(delimiter) for delimiter in DELIMITERS}

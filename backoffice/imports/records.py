@@ -74,19 +74,23 @@ class Records:
 
     def _refuse(self, at: int, end: int, error: str) -> int:
         """Add the broken record that begins at line ``at``; returns where the next one does."""
-        if end - at == 1 and "unexpected end" not in error:
-            return self._add_broken(at, end, _TOO_LONG if "limit" in error else _STRAY)
+        text = "".join(self.lines[at:end])
+        if "limit" in error and self._stray(text) is None:
+            cells = self._cells(text)
+            longest = max(range(len(cells)), key=lambda column: len(cells[column]))
+            self.faults.append(Fault(len(self.rows), longest, _TOO_LONG))
+            self.starts.append(at)
+            self.rows.append(cells)
+            return end
+        if end - at == 1 and "expected after" in error:
+            return self._add_broken(at, end, _STRAY)
         return self._add_broken(at, self._end_of_broken(at, end), _UNCLOSED)
 
     def _add_broken(self, at: int, end: int, reason: str) -> int:
         text = "".join(self.lines[at:end])
-        cells = text.rstrip("\r\n").split(self.delimiter)
-        column = self._stray(text)
-        if reason == _TOO_LONG:
-            column = max(range(len(cells)), key=lambda n: len(cells[n]))
-        self.faults.append(Fault(len(self.rows), column, reason))
+        self.faults.append(Fault(len(self.rows), self._stray(text), reason))
         self.starts.append(at)
-        self.rows.append(cells)
+        self.rows.append(text.rstrip("\r\n").split(self.delimiter))
         return end
 
     def _end_of_broken(self, at: int, end: int) -> int:
@@ -141,6 +145,18 @@ class Records:
                 return column
             place, column = place + 1, column + 1
         return None
+
+    def _cells(self, text: str) -> list[str]:
+        """The cells of a record whose quotes are in order, however long they are."""
+        text = text.rstrip("\r\n")
+        cells, place = [], 0
+        while (found := self._cell.match(text, place)) is not None:
+            quoted = found[0].startswith('"')
+            cells.append(found[0][1:-1].replace('""', '"') if quoted else found[0])
+            place = found.end() + 1
+            if place > len(text):
+                break
+        return cells
 
     @cached_property
     def _cell(self) -> re.Pattern[str]:

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 from backoffice.imports.refused import FileRefused
 from backoffice.imports.source import Batch, Fault, Reading, Source
 
-MEMORY = 1 << 30
-"""Bytes that reading a workbook may take."""
+MEMORY = 1536 << 20
+"""Bytes that reading a workbook may take: a full sheet of a million rows takes 850 MiB."""
 SECONDS = 180
 """How long a workbook may take to be opened."""
 ROWS = 500
