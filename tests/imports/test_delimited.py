@@ -71,7 +71,7 @@ class TestDelimiter:
             ("sku;name, long;price\n1;a;1,5\n", ("sku", "name, long", "price")),
             ("price (net, EUR);sku\n1,5;a\n2;b\n", ("price (net, EUR)", "sku")),
             ("only\na;b\n", ("only",)),
-            ("sku;name, long\n1;" + "x" * 140_000 + "\n", ("sku", "name, long")),
+            ("sku;name, long\n1;2\n1;" + "x" * 140_000 + "\n", ("sku", "name, long")),
         ],
     )
     def test_is_none_within_quotes_and_is_what_the_rows_have_too(self, read, content, header):
