@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
 from sqlite3 import SQLITE_BUSY, SQLITE_INTERRUPT, SQLITE_LOCKED
-from time import monotonic
+from sqlite3 import OperationalError as SqliteError
+from time import monotonic, sleep
 from typing import Any, TypeAlias
 
 from flask import Flask, current_app, has_request_context, request
@@ -49,6 +50,9 @@ SQLITE_PRAGMAS = {
 }
 
 
+SECONDS_BETWEEN_TRIES = 0.002
+"""How long a writer on SQLite waits before it asks for the lock again."""
+
 STEPS_BETWEEN_LOOKS = 100_000
 """How many of its steps SQLite takes, in about a millisecond, before it looks at the clock."""
 
@@ -74,6 +78,7 @@ def init_app(app: Flask) -> None:
         if db.engine.dialect.name == "sqlite":
             event.listen(db.engine, "connect", _set_up_sqlite)
             event.listen(db.engine, "begin", _begin_sqlite)
+            event.listen(db.engine, "do_execute", _execute_sqlite)
 
 
 def begins_reading(engine: Engine) -> Engine:
@@ -86,7 +91,7 @@ def begins_reading(engine: Engine) -> Engine:
 
 
 def allow_long_work(connection: Connection) -> None:
-    """Lift the web's limits until this transaction ends: imports, synthetic data."""
+    """Lift the web's limits until this transaction ends: exports, synthetic data."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         # Between two statements, a file of any size is read and checked.
@@ -170,3 +175,36 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.info["deadline"] = monotonic() + patience
     reads = told or in_page
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _execute_sqlite(cursor: Any, statement: str, *_: Any) -> bool | None:
+    """Run ``BEGIN IMMEDIATE`` with a patience of our own; leave the rest to SQLAlchemy.
+
+    As an event of the execution, so that the wait counts as this statement's time.
+    """
+    if statement != "BEGIN IMMEDIATE":
+        return None
+    (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+    cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        _begin_immediate(cursor, monotonic() + patience / 1000)
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {patience}")
+    return True
+
+
+def _begin_immediate(cursor: Any, deadline: float) -> None:
+    """Ask for the write lock again and again until ``deadline``.
+
+    SQLite itself asks less and less often, in the end every 100 ms, and so misses the pauses that
+    an import makes between two chunks: staff waited seconds for their turn.
+    """
+    while True:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except SqliteError as error:
+            if error.sqlite_errorcode & 0xFF != SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(SECONDS_BETWEEN_TRIES)
+        else:
+            return

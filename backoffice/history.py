@@ -11,7 +11,17 @@ from typing import Any
 
 from flask import Flask, has_request_context
 from flask_login import current_user
-from sqlalchemy import ColumnElement, Select, event, insert, inspect, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    event,
+    insert,
+    inspect,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.unitofwork import UOWTransaction
 
@@ -109,7 +119,7 @@ def _as_told(record: Any, field: str) -> Any:
 
 
 def add_entry(
-    session: Session,
+    session: Session | Connection,
     *,
     action: str,
     table: str,

@@ -28,6 +28,7 @@ COMMANDS = {
     "export": ("backoffice.cli.export", "Write all rows of a table as CSV."),
     "generate": ("backoffice.cli.generate", "Add synthetic data, for trials at size."),
     "import": ("backoffice.cli.imports", "Load CSV files."),
+    "imports": ("backoffice.cli.runs", "List, resume and undo imports."),
     "indexes": ("backoffice.cli.indexes", "Compare and build the declared indexes."),
     "serve": ("backoffice.cli.serve", "Run the production server."),
     "users": ("backoffice.cli.users", "Say who may sign in."),

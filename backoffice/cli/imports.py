@@ -17,8 +17,8 @@ from rich.progress import Progress
 
 from backoffice.cli import fail, with_app
 from backoffice.cli.reading import READING, reading
-from backoffice.database import db
 from backoffice.imports.kinds import KINDS, Kind
+from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
 from backoffice.imports.read import FileRefused, Reading, open_source
 from backoffice.imports.run import Choices, Report, run_import
@@ -104,6 +104,7 @@ def _add_command(kind: Kind) -> None:
                 skip_refused=options["on_error"] == "skip",
                 rejects_file=rejects,
                 watch=watch,
+                waiting=lambda: click.echo("waiting for another import to end", err=True),
             )
             name = "standard input" if file == "-" else path.name
             report = _run(kind, path, name, reading(options), mapping, choices)
@@ -128,17 +129,19 @@ def _add_command(kind: Kind) -> None:
 def _run(  # noqa: PLR0917 - what an import is made of
     kind: Kind, path: Path, name: str, read: Reading, mapping: FieldMap, choices: Choices
 ) -> Report | None:
-    """Import and commit; None when the file as a whole is refused, which is said on stderr."""
+    """Import; None when the file as a whole is refused, which is said on stderr."""
     try:
         source = open_source(path, name=name, reading=read)
-        report = run_import(db.session(), kind, source, mapping, choices)
-        db.session.commit()
+        report = run_import(kind, source, mapping, choices)
     except FileRefused as refusal:
-        db.session.rollback()
         click.echo(f"Error: {name} {refusal}", err=True)
         return None
+    except RunRefusedError as refusal:
+        fail(str(refusal))
+    except KeyboardInterrupt:
+        click.echo(f"{name}: cancelled; nothing of it is left in the database", err=True)
+        sys.exit(130)
     except OSError as error:
-        db.session.rollback()
         fail(f"{error.filename or name}: {error.strerror}")
     return report
 
@@ -184,6 +187,12 @@ def _watching(path: Path) -> Iterator[Callable[[BinaryIO], BinaryIO] | None]:
         yield lambda file: bar.wrap_file(file, total=size, description="Reading")
 
 
+def report_resumed(report: Report) -> None:
+    """Say what an import did that was interrupted before."""
+    _print(report, Choices(skip_refused=True), as_json=False, refused=report.rejected > 0)
+    sys.exit(1 if report.rejected else 0)
+
+
 def _print(report: Report, choices: Choices, as_json: bool, refused: bool) -> None:
     if report.ignored:
         names = ", ".join(map(repr, report.ignored))
@@ -192,6 +201,10 @@ def _print(report: Report, choices: Choices, as_json: bool, refused: bool) -> No
         click.echo(f"{report.file} {reject}", err=True)
     if len({reject.line for reject in report.rejects}) < report.rejected:
         click.echo(f"and more: {report.rejected:,} rows in all, see --rejects", err=True)
+    if report.meanwhile:
+        click.echo(
+            f"{report.file}: rows that others changed during it: {report.meanwhile:,}", err=True
+        )
     for table, count in report.created.items():
         click.echo(f"{report.file}: {table} created, named like their key: {count:,}", err=True)
     if as_json:

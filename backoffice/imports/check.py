@@ -28,12 +28,27 @@ class Counts:
 def check(connection: Connection, layout: Layout, stage: Stage, *, create_missing: bool) -> Counts:
     """Fill ``stage.found`` and ``stage.complaints`` and count."""
     _find(connection, layout, stage)
+    stage.found_by_line.create(connection)
     analyze_stage(connection, stage.found)
     creates = layout.kind.creates if create_missing else frozenset()
     for complaint in every_complaint(connection.dialect, layout, stage, creates):
         connection.execute(insert(stage.complaints).from_select(_COMPLAINT, complaint))
     analyze_stage(connection, stage.complaints)
     return _count(connection, stage)
+
+
+def to_create(connection: Connection, layout: Layout, stage: Stage) -> dict[str, int]:
+    """Table -> how many of its rows the import has to make because rows refer to them."""
+    found, counts = stage.found, {}
+    for cell in layout.cells:
+        key = cell.field.reference
+        if key is not None and cell.field.name in layout.kind.creates:
+            theirs = found.c[cell.field.name]
+            unknown = select(func.count(theirs.distinct())).where(
+                found.c[cell.field.column.name].is_(None), stage.not_refused()
+            )
+            counts[key.table.name] = connection.scalar(unknown) or 0
+    return {name: count for name, count in counts.items() if count}
 
 
 _COMPLAINT = ("line", "header", "reason")

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -70,6 +71,7 @@ def open_delimited(path: Path, name: str, reading: Reading) -> Source:
     return Source(
         path=path,
         name=name,
+        reading=replace(reading, encoding=codec, delimiter=delimiter),
         header=header,
         told=_told(codec, delimiter, above),
         encoding=codec,

@@ -1,203 +1,381 @@
-"""Write what is new and what differs, by set-based SQL; equal rows are not touched."""
+"""Write what is new and what differs, chunk by chunk, by set-based SQL; equal rows are not touched.
+
+Each chunk is one transaction together with what it did to each row and with the ledger: whatever
+ends a run, the ledger says up to which line of the file it is merged.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Insert,
     Select,
     Table,
+    Update,
     and_,
+    bindparam,
+    delete,
     func,
     insert,
     literal,
+    null,
+    or_,
     select,
-    text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from backoffice.imports.check import Counts
-from backoffice.imports.kinds import default_of
+from backoffice.imports import changes, ledger
+from backoffice.imports.kinds import Field, default_of
 from backoffice.imports.mapping import Layout
 from backoffice.imports.refused import FileRefused
 from backoffice.imports.stage import Stage
+from backoffice.imports.work import CHUNK, write
+from backoffice.models import history_rows
 
-PATIENCE_MS = 600_000
-"""How long an import waits for other writers; staff at their desks wait less."""
+AFTER = bindparam("after", type_=BigInteger)
+LAST = bindparam("last", type_=BigInteger)
 
 
-def take_lock(connection: Connection, table: Table) -> None:
-    """Wait for other imports into ``table`` to end; on SQLite for every other writer.
+@dataclass(frozen=True)
+class Merged:
+    """What became of one chunk's rows: so many inserted and updated, up to ``line``.
 
-    Taken before the first look at ``table``, which is what lets SQLite wait at all: a transaction
-    that has read is refused the write lock at once when somebody wrote in between.
+    ``meanwhile`` counts the rows that somebody else had changed since they were checked.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SET LOCAL lock_timeout = {PATIENCE_MS}"))
-        key = func.hashtext(f"import into {table.name}")
-        connection.execute(select(func.pg_advisory_xact_lock(key)))
-    else:
-        usual = connection.scalar(text("PRAGMA busy_timeout"))
-        connection.execute(text(f"PRAGMA busy_timeout = {PATIENCE_MS}"))
-        try:
-            connection.execute(update(table).where(text("0")).values(id=table.c.id))
-        finally:
-            connection.execute(text(f"PRAGMA busy_timeout = {usual}"))
+
+    line: int
+    inserted: int
+    updated: int
+    meanwhile: int
 
 
-def merge(
-    connection: Connection,
-    layout: Layout,
-    stage: Stage,
-    expected: Counts,
-    *,
-    at: datetime,
-    create_missing: bool,
-) -> dict[str, int]:
-    """Write every row that is not refused; returns how many of which table were created besides.
+@dataclass(frozen=True)
+class Merge:
+    """The statements of one run, put together once and run for each chunk.
 
+    :param entries: Table -> the run's history entry about it.
     :param at: Stamped on every row that is written.
-    :raises FileRefused: somebody changed the table meanwhile, so that the counts are not true.
     """
-    changed = FileRefused(1, f"{layout.kind.table.name} changed during the import: import again")
-    try:
-        created = _create_missing(connection, layout, stage, at) if create_missing else {}
+
+    connection: Connection
+    layout: Layout
+    stage: Stage
+    run: int
+    entries: dict[str, int]
+    at: datetime
+    created: dict[str, int] = field(default_factory=dict)
+
+    def chunk(self, after: int) -> Merged | None:
+        """Merge the next rows behind line ``after``; None when there are none.
+
+        :raises FileRefused: somebody changed the tables so that the rows cannot be taken any more.
+        """
+        return write(self.connection, lambda: self._chunk(after))
+
+    def _chunk(self, after: int) -> Merged | None:
+        line, expected, known = self._run(self._bounds, after=after).one()
+        if line is None:
+            return None
+        here = {"after": after, "last": line}
+        created = self._create_missing(here)
         # First, as an edit does it: so neither waits for the other in a circle, and the lines
         # that an edit adds are there, and their numbers taken, before ours are numbered.
-        _touch_parents(connection, layout, stage, at)
-        updated = _update(connection, layout, stage, at)
-        inserted = _insert(connection, layout, stage, at)
-    except IntegrityError as error:  # checked before: only somebody else can have brought it about
-        raise changed from error
-    if (inserted, updated) != (expected.new, expected.changed):
-        raise changed
-    return created
+        if self._owner_touch is not None:
+            self._run(self._owner_touch, **here)
+            self._run(self._owner_log, **here)
+        arrived = self._look_again(here)
+        updated = self._update(here, known + arrived)
+        inserted = self._insert(here) if expected > known + arrived else 0
+        merged = Merged(line, inserted, updated, arrived + expected - inserted - updated)
+        self._note(merged, created)
+        return merged
 
+    def _run(self, statement: Any, **parameters: Any) -> Any:
+        return self.connection.execute(statement, parameters)
 
-def written(layout: Layout, stage: Stage) -> Select[tuple[int]]:
-    """The ids of the rows of ``kind.owner`` that ``merge`` wrote: orders, where it wrote lines."""
-    kind, found = layout.kind, stage.found
-    parent = layout.cell(kind.parent) if kind.parent else None
-    if parent is not None:
-        order_id = found.c[parent.field.column.name]
-        return select(order_id).where(stage.not_refused()).distinct()
-    table = kind.table
-    same = and_(*(table.c[name] == found.c[name] for name in kind.key))
-    return select(table.c.id).join(found, same).where(stage.not_refused())
+    def _count(self, statement: Any, here: dict[str, int]) -> int:
+        options = {"preserve_rowcount": True}
+        return self.connection.execute(statement, here, execution_options=options).rowcount
 
-
-def created_rows(layout: Layout, stage: Stage, table: str, at: datetime) -> Select[tuple[int]]:
-    """The ids of the rows of ``table`` that ``merge`` created besides, for references to them."""
-    (cell,) = (
-        cell
-        for cell in layout.cells
-        if cell.field.reference is not None and cell.field.reference.table.name == table
-    )
-    assert cell.field.reference is not None  # noqa: S101 - for the type checker
-    other = cell.field.reference.table
-    same = other.c.id == stage.found.c[cell.field.column.name]
-    return select(other.c.id).join(stage.found, same).where(other.c.created_at == at).distinct()
-
-
-def _insert(connection: Connection, layout: Layout, stage: Stage, at: datetime) -> int:
-    found = stage.found
-    columns = [cell.field.column for cell in layout.cells]
-    values: dict[str, ColumnElement[Any]] = {
-        column.name: found.c[column.name]
-        if column.default is None
-        else func.coalesce(found.c[column.name], default_of(column))
-        for column in columns
-    }
-    for name in set(layout.kind.key) - set(layout.key):
-        values[name] = _next_number(layout, stage, name)
-    values |= _new_stamp(layout.kind.table, at)
-    rows = select(*values.values()).where(found.c.row_id.is_(None), stage.not_refused())
-    # In the order of the file, so that ids, and lists without another order, follow it.
-    statement = insert(layout.kind.table).from_select(list(values), rows.order_by(found.c.line))
-    return _rowcount(connection, statement)
-
-
-def _next_number(layout: Layout, stage: Stage, name: str) -> ColumnElement[Any]:
-    """The numbers that follow the parent's highest, in the order of the file."""
-    table, found = layout.kind.table, stage.found
-    (parent,) = (c.field.column.name for c in layout.cells if c.field.name == layout.kind.parent)
-    highest = (
-        select(func.max(table.c[name]))
-        .where(table.c[parent] == found.c[parent])
-        .correlate(found)
-        .scalar_subquery()
-    )
-    nth = func.row_number().over(partition_by=found.c[parent], order_by=found.c.line)
-    return func.coalesce(highest, 0) + nth
-
-
-def _update(connection: Connection, layout: Layout, stage: Stage, at: datetime) -> int:
-    table, found = layout.kind.table, stage.found
-    changed = [cell.field.column for cell in layout.cells if cell.field.name not in layout.key]
-    if not changed:
-        return 0
-    # The row as it is now, not as the check saw it: a blank cell must not undo a staff's change.
-    values: dict[str, Any] = {
-        column.name: func.coalesce(found.c[column.name], table.c[column.name]) for column in changed
-    }
-    statement = (
-        update(table)
-        .where(table.c.id == found.c.row_id, stage.not_refused())
-        .values(values | _stamp(table, at))
-    )
-    return _rowcount(connection, statement)
-
-
-def _touch_parents(connection: Connection, layout: Layout, stage: Stage, at: datetime) -> None:
-    """An order's lines are edited with the order: its version tells an open form of the change."""
-    cell = layout.cell(layout.kind.parent) if layout.kind.parent else None
-    if cell is not None:
-        parents = layout.kind.owner
-        changed = select(stage.found.c[cell.field.column.name]).where(stage.not_refused())
-        connection.execute(
-            update(parents).where(parents.c.id.in_(changed)).values(_stamp(parents, at))
+    def _note(self, merged: Merged, created: dict[str, int]) -> None:
+        for name, count in created.items():
+            self.created[name] = self.created.get(name, 0) + count
+        runs = ledger.RUNS.c
+        ledger.note(
+            self.connection,
+            self.run,
+            merged_line=merged.line,
+            inserted=runs.inserted + merged.inserted,
+            updated=runs.updated + merged.updated,
+            **({"created": self.created} if created else {}),
         )
 
+    # What is in the chunk.
 
-def _create_missing(
-    connection: Connection, layout: Layout, stage: Stage, at: datetime
-) -> dict[str, int]:
-    """Make what the rows refer to, named like its key, and fill the new ids in."""
-    created = {}
-    found = stage.found
-    for cell in layout.cells:
-        key = cell.field.reference
-        if key is None or cell.field.name not in layout.kind.creates:
-            continue
-        other, theirs, id_column = key.table, found.c[cell.field.name], cell.field.column.name
-        unknown = (theirs.is_not(None), found.c[id_column].is_(None))
-        assert isinstance(other, Table)  # noqa: S101 - for the type checker
-        new = select(theirs.label("key")).where(*unknown, stage.not_refused()).distinct()
-        keys = new.subquery("new").c.key
-        values = dict.fromkeys((key.name, "name"), keys) | _new_stamp(other, at)
-        rows = select(*[value.label(name) for name, value in values.items()])
-        count = _rowcount(connection, insert(other).from_select(list(values), rows))
-        if count:
-            created[other.name] = count
+    @cached_property
+    def _here(self) -> ColumnElement[bool]:
+        line = self.stage.found.c.line
+        return and_(line > AFTER, line <= LAST)
+
+    @cached_property
+    def _bounds(self) -> Select[Any, int, int]:
+        found = self.stage.found
+        rows = select(found.c.line, found.c.row_id).where(found.c.line > AFTER)
+        chunk = rows.order_by(found.c.line).limit(CHUNK).subquery("chunk")
+        return select(func.max(chunk.c.line), func.count(), func.count(chunk.c.row_id))
+
+    @cached_property
+    def _same_key(self) -> ColumnElement[bool]:
+        table, found = self._table, self.stage.found
+        fields = self.layout.kind.fields
+        names = [fields[name].column.name for name in self.layout.key]
+        return and_(*(table.c[name] == found.c[name] for name in names))
+
+    @property
+    def _table(self) -> Table:
+        return self.layout.kind.table
+
+    @property
+    def _postgresql(self) -> bool:
+        return self.connection.dialect.name == "postgresql"
+
+    def _look_again(self, here: dict[str, int]) -> int:
+        """Know the rows again that others have inserted since the check; returns their number."""
+        arrived = self._run(self._arrived, **here).all()
+        if arrived:
+            found = self.stage.found
+            known = update(found).where(found.c.line == bindparam("at_line"))
+            self.connection.execute(
+                known.values(row_id=bindparam("known")),
+                [{"at_line": line, "known": row_id} for line, row_id in arrived],
+            )
+        return len(arrived)
+
+    @cached_property
+    def _arrived(self) -> Select[Any]:
+        found = self.stage.found
+        return (
+            select(found.c.line, self._table.c.id)
+            .join(self._table, self._same_key)
+            .where(self._here, found.c.row_id.is_(None))
+        )
+
+    # Rows that differ.
+
+    def _update(self, here: dict[str, int], known: int) -> int:
+        if not known or not self._after:
+            return 0
+        if self._postgresql:
+            self._run(self._lock, **here)
+        logged = self._count(self._update_log, here)
+        updated = self._count(self._update_rows, here)
+        assert logged == updated  # noqa: S101 - both saw the same locked rows
+        if updated < known:
+            self._refuse_gone(here)
+        return updated
+
+    @cached_property
+    def _after(self) -> dict[str, ColumnElement[Any]]:
+        """Column -> its value after; the row as it is now, not as the check saw it.
+
+        A blank cell must not undo what staff changed.
+        """
+        table, found = self._table, self.stage.found
+        columns = [c.field.column for c in self.layout.cells if c.field.name not in self.layout.key]
+        return {c.name: func.coalesce(found.c[c.name], table.c[c.name]) for c in columns}
+
+    @cached_property
+    def _differing(self) -> ColumnElement[bool]:
+        table, found = self._table, self.stage.found
+        differs = [table.c[name].is_distinct_from(value) for name, value in self._after.items()]
+        return and_(self._here, table.c.id == found.c.row_id, or_(*differs))
+
+    @cached_property
+    def _lock(self) -> Select[Any]:
+        """In the order of ids; so that what is noted as the value before is what is changed."""
+        table, found = self._table, self.stage.found
+        rows = select(table.c.id).join(found, table.c.id == found.c.row_id).where(self._here)
+        locked = rows.order_by(table.c.id).with_for_update(of=table)
+        return select(func.count()).select_from(locked.subquery("locked"))
+
+    @cached_property
+    def _update_log(self) -> Insert:
+        table = self._table
+        pairs = {name: (table.c[name], value) for name, value in self._after.items()}
+        version = table.c.version + 1 if "version" in table.c else null()
+        told = changes.as_json(self.connection.dialect.name, pairs)
+        rows = select(table.c.id, literal(self.entries[table.name]), told, version)
+        return insert(history_rows).from_select(LOGGED, rows.where(self._differing))
+
+    @cached_property
+    def _update_rows(self) -> Update:
+        return (
+            update(self._table)
+            .where(self._differing)
+            .values({**self._after, **stamp(self._table, self.at)})
+        )
+
+    def _refuse_gone(self, here: dict[str, int]) -> None:
+        """:raises FileRefused: a row was deleted since it was checked; others were equal by now."""
+        table, found = self._table, self.stage.found
+        gone = (
+            select(func.min(found.c.line))
+            .outerjoin(table, table.c.id == found.c.row_id)
+            .where(self._here, found.c.row_id.is_not(None), table.c.id.is_(None))
+        )
+        line = self._run(gone, **here).scalar()
+        if line is not None:
+            raise FileRefused(line, f"the {self.layout.kind.noun} was deleted during the import")
+
+    # New rows.
+
+    def _insert(self, here: dict[str, int]) -> int:
+        if self._postgresql:
+            return self._count(self._insert_and_log, here)
+        highest = self.connection.scalar(select(func.max(self._table.c.id))) or 0
+        inserted = self._count(self._insert_rows, here)
+        self._run(self._insert_log, highest=highest)
+        return inserted
+
+    @cached_property
+    def _insert_rows(self) -> Insert:
+        found, kind = self.stage.found, self.layout.kind
+        values: dict[str, ColumnElement[Any]] = {}
+        for column in (cell.field.column for cell in self.layout.cells):
+            blank = [] if column.default is None else [default_of(column)]
+            value = found.c[column.name]
+            values[column.name] = func.coalesce(value, *blank) if blank else value
+        for name in set(kind.key) - set(self.layout.key):
+            values[name] = self._next_number(kind.fields[name])
+        values |= new_stamp(self._table, self.at)
+        rows = select(*values.values()).where(found.c.row_id.is_(None), self._here)
+        # In the order of the file, so that ids, and lists without another order, follow it.
+        return insert(self._table).from_select(list(values), rows.order_by(found.c.line))
+
+    @cached_property
+    def _insert_and_log(self) -> Insert:
+        new = self._insert_rows.returning(self._table.c.id).cte("new")
+        return insert(history_rows).from_select(LOGGED, self._log_of_new(new))
+
+    @cached_property
+    def _insert_log(self) -> Insert:
+        """SQLite's: nobody else can have written since ``highest`` was read."""
+        rows = self._log_of_new(self._table)
+        highest = bindparam("highest", type_=BigInteger)
+        return insert(history_rows).from_select(LOGGED, rows.where(self._table.c.id > highest))
+
+    def _log_of_new(self, rows: Any) -> Select[Any]:
+        version = literal(1) if "version" in self._table.c else null()
+        return select(rows.c.id, literal(self.entries[self._table.name]), null(), version)
+
+    def _next_number(self, numbered: Field) -> ColumnElement[Any]:
+        """The numbers that follow the parent's highest, in the order of the file."""
+        found, kind = self.stage.found, self.layout.kind
+        number = self._table.c[numbered.column.name]
+        parent = kind.fields[str(kind.parent)].column.name
+        highest = (
+            select(func.max(number))
+            .where(self._table.c[parent] == found.c[parent])
+            .correlate(found)
+            .scalar_subquery()
+        )
+        nth = func.row_number().over(partition_by=found.c[parent], order_by=found.c.line)
+        return func.coalesce(highest, 0) + nth
+
+    # Orders, whose lines are written.
+
+    @cached_property
+    def _owners(self) -> Select[Any]:
+        kind = self.layout.kind
+        column = kind.fields[str(kind.parent)].column.name
+        return select(self.stage.found.c[column]).where(self._here)
+
+    @cached_property
+    def _owner_touch(self) -> Update | None:
+        """An order's lines are edited with the order: its version tells an open form of it."""
+        owner = self.layout.kind.owner
+        if owner is self._table:
+            return None
+        return update(owner).where(owner.c.id.in_(self._owners)).values(stamp(owner, self.at))
+
+    @cached_property
+    def _owner_log(self) -> Insert:
+        """An order whose lines stand in several chunks is noted with its last version."""
+        owner = self.layout.kind.owner
+        rows = select(owner.c.id, literal(self.entries[owner.name]), null(), owner.c.version)
+        rows = rows.where(owner.c.id.in_(self._owners))
+        dialect = postgresql if self._postgresql else sqlite
+        log: Any = dialect.insert(history_rows).from_select(LOGGED, rows)
+        upsert: Insert = log.on_conflict_do_update(
+            index_elements=["row_id", "history_id"], set_={"version": log.excluded.version}
+        )
+        return upsert
+
+    # What rows refer to.
+
+    def _create_missing(self, here: dict[str, int]) -> dict[str, int]:
+        """Make what the rows refer to, named like its key, and fill the new ids in."""
+        created = {}
+        for cell in self.layout.cells:
+            key = cell.field.reference
+            if key is None or key.table.name not in self.entries or key.table is self._table:
+                continue
+            if cell.field.name not in self.layout.kind.creates:
+                continue
+            found, other = self.stage.found, key.table
+            assert isinstance(other, Table)  # noqa: S101 - for the type checker
+            theirs, column = found.c[cell.field.name], cell.field.column.name
+            unknown = and_(self._here, theirs.is_not(None), found.c[column].is_(None))
             known = select(other.c.id).where(key == theirs).correlate(found).scalar_subquery()
-            connection.execute(update(found).where(*unknown).values({id_column: known}))
-    return created
+            new = select(theirs.label("key")).where(unknown, known.is_(None)).distinct()
+            keys = new.subquery("new").c.key
+            values = dict.fromkeys((key.name, "name"), keys) | new_stamp(other, self.at)
+            rows = select(*(value.label(name) for name, value in values.items()))
+            made = insert(other).from_select(list(values), rows).returning(other.c.id)
+            ids = self._run(made, **here).scalars().all()
+            if ids:
+                created[other.name] = len(ids)
+                entry = self.entries[other.name]
+                logged = [{"row_id": n, "history_id": entry, "version": 1} for n in ids]
+                self.connection.execute(insert(history_rows), logged)
+            self._run(update(found).where(unknown).values({column: known}), **here)
+        return created
 
 
-def _stamp(table: Table, at: datetime) -> dict[str, Any]:
+LOGGED = ["row_id", "history_id", "changes", "version"]
+
+
+def leave_out(connection: Connection, stage: Stage, merged_line: int) -> None:
+    """Take out of ``found`` what is refused, and what an interrupted run has merged already."""
+    found, complaints = stage.found, stage.complaints
+    refused = select(complaints.c.line)
+    connection.execute(delete(found).where(found.c.line.in_(refused)))
+    connection.execute(delete(found).where(found.c.line <= merged_line))
+
+
+def changed_meanwhile(error: IntegrityError) -> FileRefused:
+    """The refusal of a file whose rows were checked, and broke a rule nevertheless."""
+    cause = str(error.orig).strip().splitlines()[0]
+    return FileRefused(1, f"the data changed during the import: import again ({cause})")
+
+
+def stamp(table: Table, at: datetime) -> dict[str, Any]:
+    """What every write to a row of ``table`` sets besides."""
     if "version" not in table.c:
         return {}
     return {"version": table.c.version + 1, "updated_at": at}
 
 
-def _new_stamp(table: Table, at: datetime) -> dict[str, ColumnElement[Any]]:
+def new_stamp(table: Table, at: datetime) -> dict[str, ColumnElement[Any]]:
+    """The same for a new row."""
     moments = [table.c[name] for name in ("created_at", "updated_at") if name in table.c]
     return {column.name: literal(at, column.type) for column in moments}
-
-
-def _rowcount(connection: Connection, statement: Any) -> int:
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount

@@ -9,9 +9,18 @@ from typing import BinaryIO
 
 from backoffice.imports import delimited, workbook
 from backoffice.imports.refused import FileRefused
-from backoffice.imports.source import Batch, Reading, Row, Source
+from backoffice.imports.source import Batch, Reading, Row, Source, reading_again
 
-__all__ = ["FileRefused", "Reading", "Row", "Source", "batches", "open_source", "rows"]
+__all__ = [
+    "FileRefused",
+    "Reading",
+    "Row",
+    "Source",
+    "batches",
+    "open_source",
+    "reading_again",
+    "rows",
+]
 
 
 def open_source(path: Path, *, name: str, reading: Reading | None = None) -> Source:

@@ -9,18 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import IntegrityError
 
 from backoffice import history
-from backoffice.database import allow_long_work
-from backoffice.imports.check import Counts, check
+from backoffice.imports import ledger
+from backoffice.imports.check import Counts, check, to_create
 from backoffice.imports.kinds import Kind
+from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.mapping import FieldMap, Layout, match
-from backoffice.imports.merge import created_rows, merge, take_lock, written
-from backoffice.imports.read import Source, batches
+from backoffice.imports.merge import Merge, changed_meanwhile, leave_out
+from backoffice.imports.queue import turn
+from backoffice.imports.read import FileRefused, Source, batches
 from backoffice.imports.rejects import Reject, rejects
-from backoffice.imports.stage import Stage, stage, staging
+from backoffice.imports.stage import Stage, fill, make_stage
+from backoffice.imports.undo import take_back
 from backoffice.imports.validate import Complaint, validate
+from backoffice.imports.work import looking, own_connection, write
+
+COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +39,7 @@ class Choices:
     skip_refused: bool = False
     rejects_file: Path | None = None
     watch: Callable[[BinaryIO], BinaryIO] | None = None
+    waiting: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +48,8 @@ class Report:
 
     Inserted, updated, unchanged and rejected add up to the rows of the file. Where a refused row
     refuses the file, the rows without a fault count as unchanged: they changed nothing.
-    ``run`` is the id of the history entry, None when nothing was written.
+    ``run`` is the run's number in the ledger, None when nothing was written. ``meanwhile`` counts
+    the rows that others had changed between the check of the file and its merge.
     """
 
     kind: str
@@ -51,6 +60,7 @@ class Report:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    meanwhile: int = 0
     seconds: float = 0.0
     encoding: str = ""
     delimiter: str = ""
@@ -60,73 +70,183 @@ class Report:
     rejects: tuple[Reject, ...] = ()
 
 
-def run_import(
-    session: Session, kind: Kind, source: Source, mapping: FieldMap, choices: Choices
-) -> Report:
-    """Load ``source`` into the table of ``kind``; the caller commits, or rolls back on an error.
+def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) -> Report:
+    """Load ``source`` into the table of ``kind``, chunk by chunk, each in a transaction of its own.
 
-    ``session`` must not be in a transaction yet: this one begins as a reading one, so that rows
-    are validated and staged while others write. Memory does not grow with the file.
+    A run that was interrupted goes on when the same file is imported in the same way again. One
+    that is interrupted by the keyboard is taken back. Memory does not grow with the file.
 
-    :raises FileRefused: the file as a whole cannot be read; nothing was written.
+    :raises FileRefused: the file as a whole cannot be taken; nothing of it stays written.
+    :raises RunRefusedError: another run into the same table was interrupted and comes first.
+    :raises KeyboardInterrupt: somebody cancelled it, and all that it had written was taken back.
     """
     begun = time.monotonic()
     layout = match(kind, mapping, source.header, source.header_line)
-    connection = session.connection(execution_options={"begins_reading": True})
-    allow_long_work(connection)
-    with staging(connection, layout) as to:
+    with own_connection() as connection:
+        to = make_stage(connection, layout)
         complaints: list[Complaint] = []
         read, dialect = batches(source, choices.watch), connection.dialect.name
         valid = validate(layout, read, complaints, dialect, source)
-        total = stage(connection, to, valid, complaints)
-        if not choices.dry_run:
-            take_lock(connection, kind.owner)
-        counts = check(connection, layout, to, create_missing=choices.create_missing)
-        refused = rejects(connection, source, layout, to, choices.rejects_file)
-        if counts.refused and not choices.skip_refused:
-            counts = Counts(0, 0, counts.refused)
-        report = _report(layout, source, total, counts, refused)
-        if (counts.new or counts.changed) and not choices.dry_run:
-            at = datetime.now(UTC)
-            create = choices.create_missing
-            created = merge(connection, layout, to, counts, at=at, create_missing=create)
-            report = replace(report, created=created)
-            report = replace(report, run=_record(session, layout, to, report, at))
+        total = fill(connection, to, valid, complaints)
+        job = _Job(connection, layout, source, mapping, choices, to, total)
+        if choices.dry_run:
+            report = job.check().report
+        else:
+            with turn(connection, kind.owner, choices.waiting):
+                report = job.run()
     return replace(report, seconds=round(time.monotonic() - begun, 3))
 
 
-def _report(
-    layout: Layout, source: Source, total: int, counts: Counts, refused: tuple[Reject, ...]
-) -> Report:
-    return Report(
-        kind=layout.kind.name,
-        file=source.name,
-        encoding=source.encoding,
-        delimiter=source.delimiter,
-        read_as=source.told,
-        rows=total,
-        inserted=counts.new,
-        updated=counts.changed,
-        unchanged=total - counts.new - counts.changed - counts.refused,
-        rejected=counts.refused,
-        ignored=layout.ignored,
-        rejects=refused,
-    )
+@dataclass(frozen=True)
+class _Checked:
+    counts: Counts
+    report: Report
 
 
-def _record(session: Session, layout: Layout, stage: Stage, report: Report, at: datetime) -> int:
-    """The history entry of the whole import, and one for each table where more was created.
+@dataclass(frozen=True)
+class _Job:
+    """One import whose rows are staged."""
 
-    Lines are part of their order, so their import is told in the history of orders.
-    """
-    told = {n: getattr(report, n) for n in ("kind", "file", "rows")}
-    entry: dict[str, Any] = {"action": "import", "label": report.file[:300], "at": at}
-    for name, count in report.created.items():
-        rows = created_rows(layout, stage, name, at)
-        changes = told | {"inserted": count}
-        history.add_entry(session, **entry, table=name, changes=changes, rows=rows)
-    counts = ("inserted", "updated", "unchanged", "rejected")
-    changes = told | {name: getattr(report, name) for name in counts}
-    rows = written(layout, stage)
-    table = layout.kind.owner.name
-    return history.add_entry(session, **entry, table=table, changes=changes, rows=rows)
+    connection: Connection
+    layout: Layout
+    source: Source
+    mapping: FieldMap
+    choices: Choices
+    to: Stage
+    total: int
+
+    def check(self) -> _Checked:
+        """What the import would do; every row is looked at."""
+        connection, layout, to = self.connection, self.layout, self.to
+        with looking(connection):
+            counts = check(connection, layout, to, create_missing=self.choices.create_missing)
+            named = rejects(connection, self.source, layout, to, self.choices.rejects_file)
+        if counts.refused and not self.choices.skip_refused:
+            counts = Counts(0, 0, counts.refused)
+        report = Report(
+            kind=layout.kind.name,
+            file=self.source.name,
+            encoding=self.source.encoding,
+            delimiter=self.source.delimiter,
+            read_as=self.source.told,
+            rows=self.total,
+            inserted=counts.new,
+            updated=counts.changed,
+            unchanged=self.total - counts.new - counts.changed - counts.refused,
+            rejected=counts.refused,
+            ignored=layout.ignored,
+            rejects=named,
+        )
+        return _Checked(counts, report)
+
+    def run(self) -> Report:
+        """Check and merge; for who has the turn."""
+        identity = ledger.identity(self.source, self.mapping, self._chosen)
+        earlier = self._interrupted(identity)
+        checked = self.check()
+        if checked.counts.refused and not self.choices.skip_refused:
+            if earlier is not None:
+                take_back(self.connection, earlier.id, cancelled=True)
+            return checked.report
+        with looking(self.connection):
+            leave_out(self.connection, self.to, earlier.merged_line if earlier else 0)
+        if earlier is None and not checked.counts.new + checked.counts.changed:
+            return checked.report
+        run = earlier.id if earlier else self._begin(identity, checked)
+        return self._merge(run, checked)
+
+    @property
+    def _chosen(self) -> dict[str, Any]:
+        names = ("create_missing", "skip_refused")
+        return {name: getattr(self.choices, name) for name in names}
+
+    def _interrupted(self, identity: dict[str, Any]) -> Row[Any] | None:
+        """The run to go on with.
+
+        :raises RunRefusedError: it is another's.
+        """
+        with looking(self.connection):
+            earlier = ledger.interrupted(self.connection, self.layout.kind)
+        if earlier is None:
+            return None
+        same = earlier.kind == self.layout.kind.name and all(
+            getattr(earlier, name) == value for name, value in identity.items()
+        )
+        if earlier.state == ledger.RUNNING and same:
+            return earlier
+        raise RunRefusedError(
+            f"run {earlier.id} of {earlier.file} was interrupted and comes first: "
+            f"`imports resume {earlier.id}` finishes it, `imports undo {earlier.id}` takes it back"
+        )
+
+    def _begin(self, identity: dict[str, Any], checked: _Checked) -> int:
+        """Note the run and its history entries: of the table, its owner, what is made besides."""
+        connection, kind, report = self.connection, self.layout.kind, checked.report
+        with looking(connection):
+            missing = to_create(connection, self.layout, self.to)
+        missing = missing if self.choices.create_missing else {}
+        at = datetime.now(UTC)
+
+        def begin() -> int:
+            counts = {name: getattr(report, name) for name in COUNTS}
+            planned = {**identity, "total": report.rows, "rejected": report.rejected}
+            run = ledger.begin(connection, self.source, kind, planned)
+            told = {"kind": kind.name, "file": report.file, "import": run, **counts}
+            made = {name: {**told, "inserted": count} for name, count in missing.items()}
+            tables = made | {table.name: told for table in (kind.table, kind.owner)}
+            entries = {
+                name: history.add_entry(
+                    connection,
+                    action="import",
+                    table=name,
+                    label=report.file[:300],
+                    changes=changes,
+                    at=at,
+                )
+                for name, changes in tables.items()
+            }
+            ledger.note(connection, run, entries=entries)
+            return run
+
+        return write(connection, begin)
+
+    def _merge(self, run: int, checked: _Checked) -> Report:
+        try:
+            meanwhile = self._merge_chunks(run)
+        except (KeyboardInterrupt, FileRefused, IntegrityError) as error:
+            take_back(self.connection, run, cancelled=True)
+            if isinstance(error, IntegrityError):
+                raise changed_meanwhile(error) from error
+            raise
+        noted = write(self.connection, lambda: self._finish(run))
+        return replace(
+            checked.report,
+            run=run,
+            inserted=noted.inserted,
+            updated=noted.updated,
+            unchanged=noted.total - noted.inserted - noted.updated - noted.rejected,
+            created=noted.created,
+            meanwhile=meanwhile,
+        )
+
+    def _merge_chunks(self, run: int) -> int:
+        """Merge what is left; returns the number of rows that others changed meanwhile."""
+        with looking(self.connection):
+            noted = ledger.get(self.connection, run)
+        merge = Merge(
+            self.connection,
+            self.layout,
+            self.to,
+            run,
+            entries=noted.entries,
+            at=datetime.now(UTC),
+            created=dict(noted.created),
+        )
+        line, meanwhile = noted.merged_line, 0
+        while merged := merge.chunk(line):
+            line, meanwhile = merged.line, meanwhile + merged.meanwhile
+        return meanwhile
+
+    def _finish(self, run: int) -> Row[Any]:
+        ledger.finish(self.connection, run, ledger.DONE, datetime.now(UTC))
+        return ledger.get(self.connection, run)

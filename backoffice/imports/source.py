@@ -24,10 +24,16 @@ class Reading:
     formats: Formats = field(default_factory=Formats)
 
 
+def reading_again(stored: dict[str, Any]) -> Reading:
+    """The reading that ``dataclasses.asdict`` made ``stored`` of."""
+    return Reading(**{**stored, "formats": Formats(**stored["formats"])})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A file that can be read again and again.
 
+    :param reading: How the file is read, all that it told by itself included.
     :param mark: The byte order mark that the text begins with, or nothing.
     :param above: The lines above the header as they stand, a ``sep=`` line included.
     :param first_row: The line below the header.
@@ -37,6 +43,7 @@ class Source:
 
     path: Path
     name: str
+    reading: Reading
     header: tuple[str, ...]
     told: str
     encoding: str = "utf-8"

@@ -1,14 +1,13 @@
 """Put the validated rows into temporary tables, from where the rest is set-based SQL.
 
-The tables are private to the connection and gone when the import ends. Filling them locks
-nothing: on SQLite the transaction begins as a reading one, and a temporary table is no part of
-the file that the write lock is about.
+The tables are private to the connection and gone with it. Filling them locks nothing: on SQLite the
+transaction begins as a reading one, and a temporary table is no part of the file that the write
+lock is about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -34,6 +33,7 @@ from sqlalchemy.types import TypeEngine
 from backoffice.database import analyze
 from backoffice.imports.mapping import Layout
 from backoffice.imports.validate import Complaint, Values
+from backoffice.imports.work import looking
 
 BATCH = 5_000
 """Rows held in memory at a time."""
@@ -52,38 +52,43 @@ class Stage:
     found: Table
     complaints: Table
 
+    @property
+    def found_by_line(self) -> Index:
+        """Serves the merge, chunk by chunk; made when ``found`` is filled."""
+        return Index("import_found_line", self.found.c.line)
+
     def not_refused(self) -> ColumnElement[bool]:
         """Whether a row of ``found`` may be merged."""
         # Not NOT IN: PostgreSQL would compare each row with each complaint.
         return ~exists().where(self.complaints.c.line == self.found.c.line)
 
 
-@contextmanager
-def staging(connection: Connection, layout: Layout) -> Iterator[Stage]:
-    """Empty tables for files of ``layout``."""
+def make_stage(connection: Connection, layout: Layout) -> Stage:
+    """Empty tables for files of ``layout``; they go when the connection is closed."""
     stage = _tables(layout)
-    tables = (stage.rows, stage.found, stage.complaints)
-    for table in tables:
-        table.create(connection, checkfirst=False)
-    yield stage
-    # After an error the rollback drops them. SQLite has no ON COMMIT DROP, and the connection
-    # goes back to the pool.
-    for table in tables:
-        table.drop(connection, checkfirst=False)
+    with looking(connection):
+        for table in (stage.rows, stage.found, stage.complaints):
+            table.create(connection, checkfirst=False)
+    return stage
 
 
-def stage(
+def fill(
     connection: Connection, to: Stage, rows: Iterator[Values], complaints: list[Complaint]
 ) -> int:
-    """Write ``rows``, and the complaints that producing them brings up; returns their number."""
+    """Write ``rows``, and the complaints that producing them brings up; returns their number.
+
+    A transaction a batch: one over the whole file would keep PostgreSQL's vacuum back.
+    """
     total = 0
     while batch := list(islice(rows, BATCH)):
-        _write(connection, to.rows, batch)
-        if complaints:
-            _write(connection, to.complaints, complaints)
-            complaints.clear()
+        with looking(connection):
+            _write(connection, to.rows, batch)
+            if complaints:
+                _write(connection, to.complaints, complaints)
+                complaints.clear()
         total += len(batch)
-    analyze_stage(connection, to.rows)
+    with looking(connection):
+        analyze_stage(connection, to.rows)
     return total
 
 
@@ -114,16 +119,17 @@ def _tables(layout: Layout) -> Stage:
     bad = Column("bad", Boolean, nullable=False)
     complaints = _table("import_complaints", line, Column("header", Text), Column("reason", Text))
     Index("import_complaints_line", complaints.c.line)
+    found = _table(
+        "import_found",
+        line,
+        bad,
+        Column("row_id", BigInteger),
+        *(Column(f.name, _plain(f.type)) for f in fields if f.reference is not None),
+        *(Column(f.column.name, _plain(f.column.type)) for f in fields),
+    )
     return Stage(
         rows=_table("import_rows", line, bad, *(Column(f.name, _plain(f.type)) for f in fields)),
-        found=_table(
-            "import_found",
-            line,
-            bad,
-            Column("row_id", BigInteger),
-            *(Column(f.name, _plain(f.type)) for f in fields if f.reference is not None),
-            *(Column(f.column.name, _plain(f.column.type)) for f in fields),
-        ),
+        found=found,
         complaints=complaints,
     )
 

@@ -56,6 +56,7 @@ def open_workbook(path: Path, name: str, reading: Reading) -> Source:
     return Source(
         path=path,
         name=name,
+        reading=replace(reading, encoding="utf-8", delimiter=delimiter, sheet=sheet),
         header=tuple(header),
         told=f"sheet {sheet!r}{of} of a workbook" + (f", header in row {line}" if line > 1 else ""),
         # How a rejects file is written, which is CSV.

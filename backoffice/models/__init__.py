@@ -7,6 +7,7 @@ metadata complete for migrations.
 from backoffice.models.category import Category
 from backoffice.models.customer import Customer
 from backoffice.models.history import HistoryEntry, history_rows
+from backoffice.models.import_run import ImportRun
 from backoffice.models.order import REVENUE_STATUSES, Order, OrderLine, OrderStatus
 from backoffice.models.product import Product
 from backoffice.models.saved_view import SavedView
@@ -19,6 +20,7 @@ __all__ = [
     "Category",
     "Customer",
     "HistoryEntry",
+    "ImportRun",
     "Order",
     "OrderLine",
     "OrderStatus",

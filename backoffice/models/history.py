@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Column, Index, String, Table
+from sqlalchemy import JSON, Column, Index, Integer, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -72,6 +72,9 @@ class HistoryEntry(Base):
 
 
 # One row for each row that an import or a bulk change wrote; they are rows of the entry's table.
+# An import notes what it did to each, which is what undoing it goes by: ``changes`` maps a column
+# to [before, after] as the database stores them, and is NULL where the import made the row;
+# ``version`` is the row's after it.
 # Serves history.entries_of by its key. No foreign key: history is only ever added to, and checking
 # that 100,000 rows refer to one and the same entry takes five times as long as writing them.
 history_rows = Table(
@@ -79,6 +82,8 @@ history_rows = Table(
     Base.metadata,
     Column("row_id", BIG_KEY, primary_key=True, autoincrement=False),
     Column("history_id", BIG_KEY, primary_key=True, autoincrement=False),
+    Column("changes", JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")),
+    Column("version", Integer),
     sqlite_with_rowid=False,  # the key is all there is
 )
 

@@ -68,15 +68,19 @@ def fill(url: str, folder: Path, size: Size) -> None:
             generate(size.wanted)
         built = list(build())
         if find(EMAIL) is None:
-            user = User(email=EMAIL, role="admin", fs_uniquifier=uuid4().hex)
-            user.password = hashed(PASSWORD)
-            db.session.add(user)
-            db.session.commit()
+            let_staff_in()
         if built or not there:
             tidy_up(url)
         db.session.remove()
         db.engine.dispose()
     print(f"{url}: ready after {perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+def let_staff_in() -> None:
+    user = User(email=EMAIL, role="admin", fs_uniquifier=uuid4().hex)
+    user.password = hashed(PASSWORD)
+    db.session.add(user)
+    db.session.commit()
 
 
 def sizes(app: Flask) -> str:

@@ -45,7 +45,21 @@ class Timing:
 
 def percentile_95(times: Sequence[float]) -> float:
     """The smallest of ``times`` that 95 % of them do not exceed: of fewer than 20 the largest."""
-    return sorted(times)[ceil(0.95 * len(times)) - 1]
+    return percentile(times, 0.95)
+
+
+def percentile(times: Sequence[float], part: float) -> float:
+    """The smallest of ``times`` that ``part`` of them, from 0 to 1, do not exceed."""
+    return sorted(times)[ceil(part * len(times)) - 1]
+
+
+def memory_kib(pid: int, name: str) -> int:
+    """What the kernel says of a process, such as its peak ``VmHWM``; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
 
 
 @contextmanager

@@ -53,43 +53,74 @@ def database(kind: str, folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
-def beside(url: str, name: str) -> str:
-    """URL of the database ``name`` on the same server, or in the same folder; made if missing."""
+def named(url: str, name: str) -> str:
+    """URL of the database ``name`` on the same server, or in the same folder; there or not."""
     parts = make_url(url)
     if parts.drivername == "sqlite":
         return f"sqlite:///{Path(str(parts.database)).with_name(f'{name}.db')}"
-    there = _run(url, f"SELECT 1 FROM pg_database WHERE datname = '{name}'")
-    if not there:
-        _run(url, f"CREATE DATABASE {name}")
     return parts.set(database=name).render_as_string(hide_password=False)
+
+
+def exists(url: str) -> bool:
+    name = make_url(url).database
+    if url.startswith("sqlite"):
+        return Path(str(name)).exists()
+    return bool(_run(url, f"SELECT 1 FROM pg_database WHERE datname = '{name}'"))
+
+
+def beside(url: str, name: str) -> str:
+    """URL of the database ``name`` on the same server, or in the same folder; made if missing."""
+    there = named(url, name)
+    if not exists(there) and not there.startswith("sqlite"):
+        _run(url, f"CREATE DATABASE {name}")
+    return there
+
+
+def copy(url: str, name: str) -> str:
+    """URL of a copy, in the place of what was there. Nobody else may be connected to ``url``."""
+    there = named(url, name)
+    drop(there)
+    source = make_url(url).database
+    if url.startswith("sqlite"):
+        shutil.copyfile(str(source), str(make_url(there).database))
+    else:
+        _run(url, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
+    return there
+
+
+def drop(url: str) -> None:
+    """Delete the database, if it is there."""
+    name = str(make_url(url).database)
+    if not url.startswith("sqlite"):
+        _run(url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        return
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        Path(name + suffix).unlink(missing_ok=True)
+
+
+def rename(url: str, name: str) -> str:
+    """The new URL. Nobody may be connected."""
+    there, old = named(url, name), str(make_url(url).database)
+    if url.startswith("sqlite"):
+        Path(old).rename(str(make_url(there).database))
+    else:
+        _run(url, f"ALTER DATABASE {old} RENAME TO {name}")
+    return there
 
 
 @contextmanager
 def copied(url: str, name: str) -> Iterator[str]:
     """URL of a copy, which is gone afterwards. Nobody else may be connected to ``url``."""
-    parts = make_url(url)
-    if parts.drivername == "sqlite":
-        file = Path(str(parts.database))
-        copy = file.with_name(f"{name}.db")
-        try:
-            shutil.copyfile(file, copy)
-            yield f"sqlite:///{copy}"
-        finally:
-            for left in file.parent.glob(f"{name}.db*"):
-                left.unlink()
-        return
-    server = parts.set(database="template1").render_as_string(hide_password=False)
-    _run(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    _run(server, f"CREATE DATABASE {name} TEMPLATE {parts.database} STRATEGY FILE_COPY")
     try:
-        yield parts.set(database=name).render_as_string(hide_password=False)
+        yield copy(url, name)
     finally:
-        _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+        drop(named(url, name))
 
 
 def _run(url: str, statement: str) -> list[object]:
-    """Run one statement of the administrator, outside of any transaction."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    """Run one statement about the databases of a server, itself connected to none of them."""
+    server = make_url(url).set(database="template1")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         result = connection.execute(text(statement))
         rows = list(result) if result.returns_rows else []

@@ -11,10 +11,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
 
-import psutil
-
 from tests.benchmarks.client import Client, UnexpectedAnswerError
-from tests.benchmarks.measure import Timing, client_of, percentile_95, times_of
+from tests.benchmarks.measure import Timing, client_of, memory_kib, percentile_95, times_of
 from tests.benchmarks.servers import ROOT, copied, serving
 from tests.redis_server import RedisServer
 
@@ -93,7 +91,7 @@ def export(url: str, folder: Path) -> Exported | None:
         client = client_of(server)
         client.page(PRODUCTS)
         (worker,) = server.workers
-        before = _memory_kib(worker, "VmRSS")
+        before = memory_kib(worker.pid, "VmRSS")
         Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # the peak begins anew
         connection = HTTPConnection("127.0.0.1", server.port, timeout=600)
         started = perf_counter()
@@ -107,13 +105,8 @@ def export(url: str, folder: Path) -> Exported | None:
             lines += chunk.count(b"\n")
             size += len(chunk)
         seconds = perf_counter() - started
-        memory = (_memory_kib(worker, "VmHWM") - before) / 1024
+        memory = (memory_kib(worker.pid, "VmHWM") - before) / 1024
     return Exported(lines - 1, size, first, seconds, memory)
-
-
-def _memory_kib(process: psutil.Process, name: str) -> int:
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 @dataclass(frozen=True)

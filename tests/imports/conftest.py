@@ -78,9 +78,7 @@ def load(app: Flask, tmp_path: Path) -> Callable[..., Report]:
         mapping = load_mapping(KINDS[kind], chosen.pop("mapping", None), maps)
         with app.app_context():
             source = open_source(path, name=path.name, reading=reading)
-            report = run_import(db.session(), KINDS[kind], source, mapping, Choices(**chosen))
-            db.session.commit()
-        return report
+            return run_import(KINDS[kind], source, mapping, Choices(**chosen))
 
     return load
 

@@ -57,7 +57,7 @@ class TestNorthwind:
         assert {kind: len(rows[KINDS[kind].table.name]) for kind in FILES} == {
             kind: count for kind, (_, count) in FILES.items()
         }
-        assert [report["run"] for report in first.values()] == [row[0] for row in rows["history"]]
+        assert [report["run"] for report in first.values()] == [row[0] for row in rows["imports"]]
 
         second = {kind: load_file(load, kind) for kind in FILES}
 

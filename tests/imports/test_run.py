@@ -78,9 +78,11 @@ class TestMerge:
         report = load("products", products(3))
 
         entry = session.scalar(select(HistoryEntry))
-        assert (entry.id, entry.action, entry.table_name) == (report.run, "import", "products")
+        assert (entry.action, entry.table_name) == ("import", "products")
+        assert entry.changes["import"] == report.run
         assert (entry.label, entry.changes["inserted"]) == ("products.csv", 3)
-        assert {product.created_at for product in session.scalars(select(Product))} == {entry.at}
+        [made] = {product.created_at for product in session.scalars(select(Product))}
+        assert made >= entry.at
 
     def test_tells_an_open_form_of_the_order_that_its_lines_changed(self, load, make, session):
         make.orders(2)

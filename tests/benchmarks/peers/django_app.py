@@ -23,7 +23,7 @@ if URL.drivername != "sqlite":
         "NAME": URL.database,
         "USER": URL.username,
         "HOST": URL.query["host"],
-        "OPTIONS": {"options": URL.query["options"]},
+        "OPTIONS": {"options": URL.query.get("options", "")},
         "CONN_MAX_AGE": 600,
     }
 

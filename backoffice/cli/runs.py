@@ -1,0 +1,146 @@
+"""./manage.py imports: look at past imports, finish those interrupted, take one back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+from sqlalchemy import Row
+
+from backoffice.cli import fail, with_app
+from backoffice.cli.imports import report_resumed
+from backoffice.database import begins_reading, db
+from backoffice.imports import ledger
+from backoffice.imports.ledger import RunRefusedError
+from backoffice.imports.read import FileRefused
+from backoffice.imports.resume import resume
+from backoffice.imports.undo import Undone, undo, undone
+
+TOLD = ("run", "kind", "file", "state", "actor", "started_at", "ended_at")
+COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
+
+
+@click.group("imports")
+def command() -> None:
+    """List, resume and undo imports."""
+
+
+@command.command("list")
+@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@with_app
+def list_runs(limit: int, *, as_json: bool) -> None:
+    """List the imports that wrote something, newest first."""
+    with begins_reading(db.engine).connect() as connection:
+        for noted in connection.execute(ledger.newest(limit)):
+            told = _told(noted)
+            if as_json:
+                click.echo(json.dumps(told))
+            else:
+                when = noted.started_at.strftime("%Y-%m-%d %H:%M")
+                counts = ", ".join(f"{told[name]:,} {name}" for name in COUNTS[1:])
+                click.echo(
+                    f"{noted.id:>4}  {when}  {noted.actor}  {noted.kind}  {noted.file}  "
+                    f"{noted.state}: {counts}"
+                )
+
+
+@command.command("show")
+@click.argument("run", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@with_app
+def show(run: int, *, as_json: bool) -> None:
+    """Show what one import did, and what undoing it left."""
+    with begins_reading(db.engine).connect() as connection:
+        try:
+            noted = ledger.get(connection, run)
+        except RunRefusedError as refusal:
+            fail(str(refusal))
+    told = _told(noted) | {"created": noted.created, "undo": noted.report.get("undo", {})}
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    for name, value in told.items():
+        if name == "undo" and value:
+            click.echo(f"{name:<11}{_summary(undone(noted))}")
+        elif value not in ({}, None):
+            click.echo(f"{name:<11}{f'{value:,}' if isinstance(value, int) else value}")
+
+
+@command.command("resume")
+@click.argument("run", type=int)
+@with_app
+def resume_run(run: int) -> None:
+    """Finish an import, or the undoing of one, that was interrupted.
+
+    The file must be where it was; imported again by its command from elsewhere, the same file is
+    resumed as well.
+    """
+    try:
+        done = resume(run)
+    except (RunRefusedError, FileRefused) as refusal:
+        fail(str(refusal))
+    except KeyboardInterrupt:
+        click.echo(f"run {run} was cancelled; nothing of it is left in the database", err=True)
+        sys.exit(130)
+    if isinstance(done, Undone):
+        _report_undone(done)
+    else:
+        report_resumed(done)
+
+
+@command.command("undo")
+@click.argument("run", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@with_app
+def undo_run(run: int, *, as_json: bool) -> None:
+    """Take back what an import did.
+
+    Rows get their former values, and rows that it inserted are deleted. A row that was edited since
+    stays as it is and is named, as is one that cannot be taken back. Exits 0 when every row was
+    reversed, 1 when any stays.
+    """
+    try:
+        done = undo(run, lambda: click.echo("waiting for another import to end", err=True))
+    except RunRefusedError as refusal:
+        fail(str(refusal))
+    _report_undone(done, as_json=as_json)
+
+
+def _report_undone(done: Undone, *, as_json: bool = False) -> None:
+    for kept in done.named:
+        click.echo(f"{kept.table} {kept.key}: {kept.reason}", err=True)
+    stays = done.kept + done.impossible
+    if len(done.named) < stays:
+        click.echo(f"and more: {stays:,} rows in all", err=True)
+    if as_json:
+        names = ("run", "file", "reversed", "kept", "impossible")
+        click.echo(json.dumps({name: getattr(done, name) for name in names}))
+    else:
+        click.echo(f"run {done.run} of {done.file}: {_summary(done)}")
+    sys.exit(1 if stays else 0)
+
+
+def _summary(done: Undone) -> str:
+    return (
+        f"{done.reversed:,} rows reversed, {done.kept:,} kept because edited since, "
+        f"{done.impossible:,} not possible"
+    )
+
+
+def _told(noted: Row[Any]) -> dict[str, Any]:
+    moments = {
+        name: moment.isoformat(timespec="seconds") if moment else None
+        for name, moment in (("started_at", noted.started_at), ("ended_at", noted.ended_at))
+    }
+    counts = {name: getattr(noted, name) for name in ("inserted", "updated", "rejected")}
+    unchanged = noted.total - sum(counts.values())
+    everything = (
+        {"run": noted.id, "rows": noted.total, "unchanged": unchanged}
+        | {name: getattr(noted, name) for name in ("kind", "file", "state", "actor")}
+        | moments
+        | counts
+    )
+    return {name: everything[name] for name in TOLD + COUNTS}

@@ -1,0 +1,98 @@
+"""The ledger: which runs there are, and how far each came, in the transactions of its chunks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, insert, select, update
+
+from backoffice import history
+from backoffice.imports.kinds import KINDS, Kind
+from backoffice.imports.mapping import FieldMap
+from backoffice.imports.read import Source
+from backoffice.models import ImportRun
+
+RUNNING = "running"
+DONE = "done"
+CANCELLING = "cancelling"
+CANCELLED = "cancelled"
+UNDOING = "undoing"
+UNDONE = "undone"
+
+UNFINISHED = (RUNNING, CANCELLING, UNDOING)
+"""States in which a run that nobody works at was interrupted."""
+
+assert isinstance(ImportRun.__table__, Table)  # noqa: S101 - for the type checker
+RUNS = ImportRun.__table__
+
+
+class RunRefusedError(Exception):
+    """The state of the runs does not allow it; the message says which run, and what to do."""
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def identity(source: Source, mapping: FieldMap, choices: dict[str, Any]) -> dict[str, Any]:
+    """What makes an import the same as one before: the file's content and how it is taken."""
+    return {
+        "digest": digest(source.path),
+        "choices": {"reading": asdict(source.reading), "mapping": asdict(mapping), **choices},
+    }
+
+
+def begin(connection: Connection, source: Source, kind: Kind, planned: dict[str, Any]) -> int:
+    """Note a run that is about to write its first chunk; returns its number."""
+    who = history.author()
+    values = {
+        "kind": kind.name,
+        "file": source.name[:300],
+        "path": str(Path(source.path).absolute()),
+        "state": RUNNING,
+        "actor": who.actor,
+        "means": who.means,
+        **planned,
+    }
+    run = connection.scalar(insert(RUNS).values(values).returning(RUNS.c.id))
+    assert run is not None  # noqa: S101 - RETURNING of an insert has a row
+    return int(run)
+
+
+def note(connection: Connection, run: int, **values: Any) -> None:
+    """Change what is noted of ``run``."""
+    connection.execute(update(RUNS).where(RUNS.c.id == run).values(values))
+
+
+def get(connection: Connection, run: int) -> Row[Any]:
+    """What is noted of ``run``.
+
+    :raises RunRefusedError: there is no such run.
+    """
+    found = connection.execute(select(RUNS).where(RUNS.c.id == run)).one_or_none()
+    if found is None:
+        raise RunRefusedError(f"there is no run {run}: `imports list` shows them")
+    return found
+
+
+def newest(limit: int) -> Select[Any]:
+    """The runs, newest first."""
+    return select(RUNS).order_by(RUNS.c.id.desc()).limit(limit)
+
+
+def interrupted(connection: Connection, kind: Kind) -> Row[Any] | None:
+    """The unfinished run into the table of ``kind``; to be asked by who has the turn."""
+    same = [other.name for other in KINDS.values() if other.owner is kind.owner]
+    unfinished = select(RUNS).where(RUNS.c.state.in_(UNFINISHED), RUNS.c.kind.in_(same))
+    return connection.execute(unfinished.order_by(RUNS.c.id).limit(1)).one_or_none()
+
+
+def finish(connection: Connection, run: int, state: str, at: datetime, **values: Any) -> None:
+    """Note that nothing is left to do."""
+    note(connection, run, state=state, ended_at=at, **values)

@@ -1,0 +1,48 @@
+"""Go on with a run that was interrupted, from what the ledger knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from backoffice.database import begins_reading, db
+from backoffice.imports import ledger
+from backoffice.imports.kinds import KINDS
+from backoffice.imports.ledger import RunRefusedError
+from backoffice.imports.mapping import FieldMap
+from backoffice.imports.read import open_source, reading_again
+from backoffice.imports.run import Choices, Report, run_import
+from backoffice.imports.undo import Undone, undo
+
+
+def resume(run: int, waiting: Callable[[], None] | None = None) -> Report | Undone:
+    """Finish ``run``, or the taking back of it, whichever was interrupted.
+
+    :raises RunRefusedError: nothing of it is left to do, or its file is not what it was.
+    """
+    with begins_reading(db.engine).connect() as connection:
+        noted = ledger.get(connection, run)
+    if noted.state in {ledger.CANCELLING, ledger.UNDOING}:
+        return undo(run, waiting)
+    if noted.state != ledger.RUNNING:
+        raise RunRefusedError(f"run {run} of {noted.file} is {noted.state}: nothing is left to do")
+    path = Path(noted.path or "")
+    if not path.is_file():
+        raise RunRefusedError(
+            f"run {run}: {path} is gone; import the same file again from where it is now, "
+            f"or take back what was written: `imports undo {run}`"
+        )
+    choices = noted.choices
+    source = open_source(path, name=noted.file, reading=reading_again(choices["reading"]))
+    mapping = FieldMap(**choices["mapping"])
+    if ledger.digest(path) != noted.digest:
+        raise RunRefusedError(
+            f"run {run}: {path} was changed since; put the file back that was imported, "
+            f"or take back what was written: `imports undo {run}`"
+        )
+    chosen = Choices(
+        create_missing=choices["create_missing"],
+        skip_refused=choices["skip_refused"],
+        waiting=waiting,
+    )
+    return run_import(KINDS[noted.kind], source, mapping, chosen)

@@ -1,0 +1,231 @@
+"""Runs that were killed, cancelled or undone half way, and what becomes of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from sqlalchemy import select
+
+from backoffice.config import ROOT
+from backoffice.imports import merge
+from backoffice.imports.ledger import RunRefusedError
+from backoffice.imports.resume import resume
+from backoffice.imports.undo import undo
+from backoffice.models import HistoryEntry, ImportRun, Product, history_rows
+from tests import stored
+from tests.conftest import SECRET
+from tests.imports.conftest import HEADER, counts, products
+
+CHUNK = 10
+
+
+def wait_until_some_is_merged(app):
+    for _ in range(600):
+        with stored.engine(app).connect().execution_options(begins_reading=True) as connection:
+            if connection.scalar(select(ImportRun.merged_line).where(ImportRun.state == "running")):
+                return
+        time.sleep(0.02)
+    raise AssertionError("nothing was merged")
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Forty products of which twenty are known, ten of these with another price."""
+    path = tmp_path / "june.csv"
+    path.write_text(products(40, lambda n: "7" if n % 4 == 0 else f"{n}.50"))
+    return path
+
+
+@pytest.fixture
+def known(load, make):
+    make.suppliers()
+    load(
+        "products", HEADER + "".join(f"P{n},Product {n},SUP1,{n}.50,{n}\n" for n in range(0, 40, 2))
+    )
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(merge, "CHUNK", CHUNK)
+
+
+@pytest.fixture
+def killed(app):
+    """Runs a command of `manage.py` that is killed at its nth note in the ledger."""
+    environ = os.environ | {
+        "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
+        "SECRET_KEY": SECRET,
+        "BACKOFFICE_INSTANCE_PATH": app.instance_path,
+    }
+
+    def killed(notes, *arguments):
+        command = [sys.executable, "-m", "tests.imports.killed", notes, CHUNK, *arguments]
+        ran = subprocess.run(
+            list(map(str, command)), env=environ, cwd=ROOT, capture_output=True, check=False
+        )
+        assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()
+
+    return killed
+
+
+@pytest.fixture
+def rows(session):
+    """Every product as it is known to people, with its version, and the entry of each change."""
+
+    def rows():
+        session.rollback()
+        session.expire_all()
+        told = select(Product.sku, Product.name, Product.price, Product.stock, Product.version)
+        written = (
+            select(Product.sku, HistoryEntry.label, history_rows.c.changes)
+            .join(history_rows, history_rows.c.row_id == Product.id)
+            .join(HistoryEntry, HistoryEntry.id == history_rows.c.history_id)
+        )
+        found = (
+            sorted(map(tuple, session.execute(told))),
+            sorted(map(str, session.execute(written))),
+        )
+        session.rollback()  # on SQLite it would keep the command waiting
+        return found
+
+    return rows
+
+
+@pytest.mark.usefixtures("known")
+class TestAKilledRun:
+    @pytest.mark.parametrize("notes", [1, 2, 3])
+    def test_ends_by_the_same_command_as_if_nothing_had_happened(
+        self, app, file, killed, manage, rows, session, notes
+    ):
+        killed(notes, "import", "products", file)
+        half = len(rows()[0])
+
+        ran = manage("products", file)
+
+        assert ran.returncode == 0, ran.stderr
+        assert "40 rows: 20 inserted, 10 updated, 10 unchanged, 0 rejected" in ran.stdout
+        assert half < 40
+        after, told = rows()
+        assert [row[0] for row in after] == sorted(f"P{n}" for n in range(40))
+        assert {row[4] for row in after} == {1, 2}
+        assert len(told) == len(set(told)) == 20 + 30
+        run = session.scalar(select(ImportRun).order_by(ImportRun.id.desc()))
+        assert (run.state, run.inserted, run.updated, run.unchanged) == ("done", 20, 10, 10)
+
+    def test_ends_by_its_number(self, app, file, killed, rows, session):
+        killed(2, "import", "products", file)
+        run = session.scalar(select(ImportRun.id).order_by(ImportRun.id.desc()))
+        session.rollback()
+
+        with app.app_context():
+            report = resume(run)
+            with pytest.raises(RunRefusedError, match="is done: nothing is left to do"):
+                resume(run)
+
+        assert counts(report) == (20, 10, 10, 0)
+        assert len(rows()[0]) == 40
+
+    def test_does_not_overwrite_what_staff_changed_since(self, app, file, killed, load, session):
+        killed(3, "import", "products", file)
+        product = session.scalar(select(Product).where(Product.sku == "P0"))
+        product.price = 99
+        session.commit()
+
+        report = load("products", file)
+
+        assert counts(report) == (20, 10, 10, 0)
+        session.expire_all()
+        assert session.scalar(select(Product.price).where(Product.sku == "P0")) == 99
+
+    def test_comes_before_another_file(self, app, file, killed, load, unchanged, session):
+        killed(2, "import", "products", file)
+        run = session.scalar(select(ImportRun.id).order_by(ImportRun.id.desc()))
+        session.rollback()
+
+        with unchanged(), pytest.raises(RunRefusedError, match=f"`imports resume {run}` finishes"):
+            load("products", products(2))
+
+    def test_is_taken_back_when_told_to(self, app, file, killed, rows, session):
+        before = [row[:4] for row in rows()[0]]
+        killed(3, "import", "products", file)
+        run = session.scalar(select(ImportRun.id).order_by(ImportRun.id.desc()))
+        session.rollback()
+
+        with app.app_context():
+            undone = undo(run)
+
+        assert [row[:4] for row in rows()[0]] == before
+        assert (undone.reversed, undone.kept, undone.impossible) == (2 * CHUNK, 0, 0)
+        assert session.scalar(select(ImportRun.state).where(ImportRun.id == run)) == "cancelled"
+
+    def test_is_not_resumed_with_another_content(self, app, file, killed, session):
+        killed(2, "import", "products", file)
+        run = session.scalar(select(ImportRun.id).order_by(ImportRun.id.desc()))
+        session.rollback()
+        file.write_text(products(3))
+
+        with app.app_context(), pytest.raises(RunRefusedError, match="was changed since"):
+            resume(run)
+        file.unlink()
+        with app.app_context(), pytest.raises(RunRefusedError, match="is gone"):
+            resume(run)
+
+
+@pytest.mark.usefixtures("known")
+class TestAKilledUndo:
+    @pytest.mark.parametrize("notes", [1, 3, 5])
+    def test_goes_on_where_it_was(self, app, file, load, killed, rows, notes):
+        before = [row[:4] for row in rows()[0]]
+        run = load("products", file).run
+        killed(notes, "imports", "undo", run)
+
+        with app.app_context():
+            undone = resume(run) if notes > 1 else undo(run)
+
+        assert (undone.reversed, undone.kept, undone.impossible) == (30, 0, 0)
+        assert [row[:4] for row in rows()[0]] == before
+
+
+@pytest.mark.usefixtures("known", "small_chunks")
+class TestACancelledRun:
+    def test_is_taken_back(self, app, file, load, rows, session, monkeypatch):
+        before = [row[:4] for row in rows()[0]]
+        note, chunks = merge.Merge._note, []
+
+        def and_cancel(self, *arguments):
+            note(self, *arguments)
+            chunks.append(arguments)
+            if len(chunks) == 2:
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(merge.Merge, "_note", and_cancel)
+
+        with pytest.raises(KeyboardInterrupt):
+            load("products", file)
+
+        assert [row[:4] for row in rows()[0]] == before
+        run = session.scalar(select(ImportRun).order_by(ImportRun.id.desc()))
+        assert run.state == "cancelled"
+        assert run.report["undo"]["reversed"] == CHUNK
+
+    def test_by_the_keyboard_says_so(self, app, file, make):
+        environ = os.environ | {
+            "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
+            "SECRET_KEY": SECRET,
+            "BACKOFFICE_INSTANCE_PATH": app.instance_path,
+        }
+        with file.open("a") as more:
+            more.writelines(f"Q{n},More,SUP1,1,1\n" for n in range(150_000))
+        command = [sys.executable, ROOT / "manage.py", "import", "products", file]
+        with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as running:
+            wait_until_some_is_merged(app)
+            running.send_signal(signal.SIGINT)
+            _, said = running.communicate()
+
+        assert (running.returncode, said) == (
+            130,
+            "june.csv: cancelled; nothing of it is left in the database\n",
+        )
