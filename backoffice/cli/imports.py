@@ -1,4 +1,4 @@
-"""./manage.py import: load CSV files."""
+"""./manage.py import: load CSV and XLSX files."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ SHOWN = ("kind", "file", "run", "rows", *COUNTS, "seconds", "encoding", "delimit
 
 HELP = """Insert the new rows of FILE, update those that differ, leave the rest alone.
 
-    FILE is a CSV file, or - for standard input; its first line names the columns. A row is known by
-    {key}; columns of the same name as ours need no --map. A blank cell, like a column that is not
-    there, leaves what is stored. Blanks at the edges of a cell are dropped.
+    FILE is a CSV file or an XLSX workbook, or - for standard input; its first line names the
+    columns. Encoding and delimiter are told by the file, and stated in the report. A row is known
+    by {key}; columns of the same name as ours need no --map. A blank cell, like a column that is
+    not there, leaves what is stored. Blanks at the edges of a cell are dropped.
 
     \b
     Columns: {columns}
@@ -63,7 +64,7 @@ class Kinds(click.Group):
 
 @click.group("import", cls=Kinds)
 def command() -> None:
-    """Load CSV files."""
+    """Load CSV and XLSX files."""
 
 
 OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
