@@ -27,7 +27,7 @@ COMMANDS = {
     "doctor": ("backoffice.cli.doctor", "Check the settings and the database."),
     "export": ("backoffice.cli.export", "Write all rows of a table as CSV."),
     "generate": ("backoffice.cli.generate", "Add synthetic data, for trials at size."),
-    "import": ("backoffice.cli.imports", "Load CSV files."),
+    "import": ("backoffice.cli.imports", "Load CSV and XLSX files."),
     "imports": ("backoffice.cli.runs", "List, resume and undo imports."),
     "indexes": ("backoffice.cli.indexes", "Compare and build the declared indexes."),
     "serve": ("backoffice.cli.serve", "Run the production server."),

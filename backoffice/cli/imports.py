@@ -1,8 +1,7 @@
-"""./manage.py import: load CSV files."""
+"""./manage.py import: load CSV and XLSX files."""
 
 from __future__ import annotations
 
-import codecs
 import json
 import os
 import shutil
@@ -19,20 +18,23 @@ from rich.console import Console
 from rich.progress import Progress
 
 from backoffice.cli import fail, with_app
+from backoffice.cli.reading import READING, reading
 from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
-from backoffice.imports.read import FileRefused, open_source
+from backoffice.imports.read import FileRefused, Reading, open_source
 from backoffice.imports.run import Choices, Report, run_import
 
-SHOWN = ("kind", "file", "run", "rows", "inserted", "updated", "unchanged", "rejected", "seconds")
+COUNTS = ("inserted", "updated", "unchanged", "rejected")
+SHOWN = ("kind", "file", "run", "rows", *COUNTS, "seconds", "encoding", "delimiter")
 """What --json prints, in this order."""
 
 HELP = """Insert the new rows of FILE, update those that differ, leave the rest alone.
 
-    FILE is a CSV file, or - for standard input; its first line names the columns. A row is known by
-    {key}; columns of the same name as ours need no --map. A blank cell, like a column that is not
-    there, leaves what is stored. Blanks at the edges of a cell are dropped.
+    FILE is a CSV file or an XLSX workbook, or - for standard input; its first line names the
+    columns. Encoding and delimiter are told by the file, and stated in the report. A row is known
+    by {key}; columns of the same name as ours need no --map. A blank cell, like a column that is
+    not there, leaves what is stored. Blanks at the edges of a cell are dropped.
 
     \b
     Columns: {columns}
@@ -64,23 +66,7 @@ class Kinds(click.Group):
 
 @click.group("import", cls=Kinds)
 def command() -> None:
-    """Load CSV files."""
-
-
-def _encoding(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    try:
-        if codecs.lookup(value)._is_text_encoding:  # noqa: SLF001
-            return value
-    except LookupError:
-        pass
-    raise click.BadParameter(f"{value!r} is no encoding: use utf-8, cp1252, latin-1 or utf-16")
-
-
-def _delimiter(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    value = {"tab": "\t", "\\t": "\t"}.get(value or "", value)
-    if value is not None and (len(value) != 1 or value in '"\r\n\0'):
-        raise click.BadParameter(f"{value!r} is no delimiter: use one character, or tab")
-    return value
+    """Load CSV and XLSX files."""
 
 
 OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
@@ -93,8 +79,7 @@ OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         help="A TOML file with [columns], [values.FIELD] and [constants].",
     ),
     click.option("--create-missing", is_flag=True, help="Make unknown references by their key."),
-    click.option("--encoding", default="utf-8-sig", callback=_encoding, help="Default: UTF-8."),
-    click.option("--delimiter", callback=_delimiter, help="Default: told by the header."),
+    *READING,
     click.option(
         "--on-error",
         type=click.Choice(["stop", "skip"]),
@@ -126,8 +111,7 @@ def _add_command(kind: Kind) -> None:
                 waiting=lambda: click.echo("waiting for another import to end", err=True),
             )
             name = "standard input" if file == "-" else path.name
-            reading = {"encoding": options["encoding"], "delimiter": options["delimiter"]}
-            report = _run(kind, path, name, reading, mapping, choices)
+            report = _run(kind, path, name, reading(options), mapping, choices)
         refused = report is None or report.rejected > 0
         _print(report or Report(kind=kind.name, file=name), choices, as_json, refused)
         sys.exit(1 if refused else 0)
@@ -147,11 +131,11 @@ def _add_command(kind: Kind) -> None:
 
 
 def _run(  # noqa: PLR0917 - what an import is made of
-    kind: Kind, path: Path, name: str, reading: dict[str, Any], mapping: FieldMap, choices: Choices
+    kind: Kind, path: Path, name: str, read: Reading, mapping: FieldMap, choices: Choices
 ) -> Report | None:
     """Import; None when the file as a whole is refused, which is said on stderr."""
     try:
-        source = open_source(path, name=name, **reading)
+        source = open_source(path, name=name, reading=read)
         report = run_import(kind, source, mapping, choices)
     except FileRefused as refusal:
         click.echo(f"Error: {name} {refusal}", err=True)
@@ -255,14 +239,17 @@ def _print(report: Report, choices: Choices, as_json: bool, refused: bool) -> No
     if as_json:
         click.echo(json.dumps({name: getattr(report, name) for name in SHOWN}))
     elif report.rows or not refused:
-        click.echo(f"{report.file}: {_summary(report, choices, refused)}, {report.seconds:.1f} s")
+        click.echo(
+            f"{report.file}: {_summary(report, choices, refused)}, {report.seconds:.1f} s, "
+            f"read as {report.read_as}"
+        )
 
 
 def _summary(report: Report, choices: Choices, refused: bool) -> str:
     rows = f"{report.rows:,} row{'s' if report.rows != 1 else ''}"
     if refused and not choices.skip_refused:
         return f"nothing imported: {report.rejected:,} of {rows} refused"
-    counts = ", ".join(f"{getattr(report, name):,} {name}" for name in SHOWN[4:8])
+    counts = ", ".join(f"{getattr(report, name):,} {name}" for name in COUNTS)
     return f"{'dry run' if choices.dry_run else 'done'}, {rows}: {counts}"
 
 

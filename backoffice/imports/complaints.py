@@ -53,13 +53,16 @@ def _missing(layout: Layout, stage: Stage) -> list[Select[Any]]:
         if not field.needed or field.name in layout.kind.key:
             continue
         header = cell.header if cell else field.name
-        # A wrong cell is staged blank, as are all cells of a row with too many or too few.
-        is_told = exists().where(told.line == found.c.line, told.header.in_((header, "")))
+        # A wrong cell is staged blank, as are all cells of a row that cannot be parsed: that
+        # one has no key either, and neither has a row of which nobody knows that it is new.
+        is_told = exists().where(told.line == found.c.line, told.header == header)
+        keys = (layout.kind.fields[name].column.name for name in layout.key)
         complaints.append(
             _complaint(stage, header, f"is missing: {needs} needs {field.name}").where(
                 found.c.row_id.is_(None),
                 found.c[field.name].is_(None) if cell else true(),
                 ~is_told,
+                *(found.c[key].is_not(None) for key in keys if key in found.c),
             )
         )
     return complaints

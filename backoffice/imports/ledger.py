@@ -46,10 +46,9 @@ def digest(path: Path) -> str:
 
 def identity(source: Source, mapping: FieldMap, choices: dict[str, Any]) -> dict[str, Any]:
     """What makes an import the same as one before: the file's content and how it is taken."""
-    reading = {"encoding": source.encoding, "delimiter": source.delimiter}
     return {
         "digest": digest(source.path),
-        "choices": {"reading": reading, "mapping": asdict(mapping), **choices},
+        "choices": {"reading": asdict(source.reading), "mapping": asdict(mapping), **choices},
     }
 
 

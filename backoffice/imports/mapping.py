@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from backoffice.imports.kinds import Field, Kind
-from backoffice.imports.read import FileRefused
+from backoffice.imports.refused import FileRefused
 
 SECTIONS = ("columns", "values", "constants")
 
@@ -94,8 +94,8 @@ def load_mapping(kind: Kind, file: Path | None = None, pairs: Iterable[str] = ()
     return mapping
 
 
-def match(kind: Kind, mapping: FieldMap, header: tuple[str, ...]) -> Layout:
-    """How the file with ``header`` is read.
+def match(kind: Kind, mapping: FieldMap, header: tuple[str, ...], line: int = 1) -> Layout:
+    """How the file with ``header`` on ``line`` is read.
 
     :raises FileRefused: a mapped or needed column is missing, or stands there twice.
     """
@@ -105,35 +105,38 @@ def match(kind: Kind, mapping: FieldMap, header: tuple[str, ...]) -> Layout:
     cells = []
     for name, theirs in wanted.items():
         constant = mapping.constants.get(name)
-        index = None if constant is not None else _position(folded, theirs, name)
+        index = None if constant is not None else _position(folded, theirs, name, line)
         shown = name if index is None else header[index]
         values = mapping.values.get(name)
         cells.append(Cell(kind.fields[name], shown, index, values, constant))
     used = {cell.index for cell in cells}
     ignored = tuple(name for n, name in enumerate(header) if n not in used and name)
-    return Layout(kind, len(header), _key(kind, wanted, header), tuple(cells), ignored)
+    key = _key(kind, wanted, header, line)
+    return Layout(kind, len(header), key, tuple(cells), ignored)
 
 
-def _key(kind: Kind, given: Iterable[str], header: tuple[str, ...]) -> tuple[str, ...]:
+def _key(kind: Kind, given: Iterable[str], header: tuple[str, ...], line: int) -> tuple[str, ...]:
     key = kind.key if not kind.short_key or set(kind.key) <= set(given) else kind.short_key
     missing = [name for name in key if name not in given]
     if missing:
         found = ", ".join(name for name in header if name) or "nothing"
+        titled = len(list(filter(None, header))) < 2 and len(kind.fields) > 2
+        further = "; if the header stands further down, add --skip-lines" if titled else ""
         raise FileRefused(
-            1,
+            line,
             f"column {missing[0]} is missing, which says which {kind.noun} a row is about: "
             f'add it, or name the column that holds it, as in --map "Their header={missing[0]}" '
-            f"(the header has: {found[:300]})",
+            f"(the header has: {found[:300]}){further}",
         )
     return key
 
 
-def _position(folded: list[str], theirs: str, field: str) -> int:
+def _position(folded: list[str], theirs: str, field: str, line: int) -> int:
     count = Counter(folded)[_fold(theirs)]
     if not count:
-        raise FileRefused(1, f"column {theirs!r}, mapped to {field}, is missing from the header")
+        raise FileRefused(line, f"column {theirs!r}, mapped to {field}, is missing from the header")
     if count > 1:
-        raise FileRefused(1, f"column {theirs!r} stands in the header {count} times: keep one")
+        raise FileRefused(line, f"column {theirs!r} stands in the header {count} times: keep one")
     return folded.index(_fold(theirs))
 
 

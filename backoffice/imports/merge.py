@@ -36,7 +36,7 @@ from sqlalchemy.exc import IntegrityError
 from backoffice.imports import changes, ledger
 from backoffice.imports.kinds import Field, default_of
 from backoffice.imports.mapping import Layout
-from backoffice.imports.read import FileRefused
+from backoffice.imports.refused import FileRefused
 from backoffice.imports.stage import Stage
 from backoffice.imports.work import CHUNK, write
 from backoffice.models import history_rows

@@ -7,8 +7,10 @@ copy of the rows.
 from __future__ import annotations
 
 import csv
-from collections.abc import Generator
-from contextlib import closing, nullcontext
+import io
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
+from backoffice.grid.formulas import guarded
 from backoffice.imports.mapping import Layout
 from backoffice.imports.read import Source, rows
 from backoffice.imports.stage import Stage
@@ -52,23 +55,58 @@ def rejects(
     """
     kept: list[Reject] = []
     refused = _refused_rows(connection, source, layout, stage)
-    out = to.open("w", encoding=source.encoding, newline="") if to else nullcontext()
-    with out as file, closing(refused):
-        write = None
-        if file is not None:
-            write = csv.writer(
-                file, delimiter=source.delimiter, lineterminator=source.newline
-            ).writerow
-            write([*source.header, "line", "reason"])
+    with _writing(source, to) if to else nullcontext() as write, closing(refused):
         for cells, complaints in refused:
             if write is not None:
-                reasons = "; ".join(_brief(complaint) for complaint in complaints)
-                padded = cells + [""] * (layout.width - len(cells))
-                write([*padded, complaints[0].line, reasons])
+                write(cells, complaints)
             kept += complaints[: KEPT - len(kept)]
             if write is None and len(kept) >= KEPT:
                 break
     return tuple(kept)
+
+
+@contextmanager
+def _writing(source: Source, to: Path) -> Iterator[Callable[[list[str], list[Reject]], None]]:
+    """Writes rows below the header of ``source`` and all that stands above it.
+
+    A wrong byte is written as it was read. Columns of an earlier rejects file give way.
+    """
+    width = len(source.header)
+    kept = width - len(_ADDED) if source.header[-len(_ADDED) :] == _ADDED else width
+    with to.open("w", encoding=source.encoding, errors="surrogateescape", newline="") as file:
+        file.write(source.mark + source.above)
+        header = [*source.header[:kept], *_ADDED]
+        file.write(line_of(header, source.delimiter) + source.newline)
+
+        def write(cells: list[str], complaints: list[Reject]) -> None:
+            reasons = "; ".join(_brief(complaint) for complaint in complaints)
+            reasons = reasons.encode(source.encoding, "backslashreplace").decode(source.encoding)
+            cells = cells if source.formats.guarded else list(map(_guarded, cells))
+            padded = cells + [""] * (width - len(cells))
+            own = padded[:kept] + padded[width:]
+            line = line_of([*own, str(complaints[0].line), reasons], source.delimiter)
+            file.write(line + source.newline)
+
+        yield write
+
+
+_ADDED = ("line", "reason")
+
+
+_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*", re.ASCII)
+
+
+def _guarded(cell: str) -> str:
+    """A cell of a workbook as it stands in CSV; a number is not mistaken for a formula there."""
+    return cell if _NUMBER.fullmatch(cell) else guarded(cell)
+
+
+def line_of(cells: Iterable[str], delimiter: str) -> str:
+    """The row as it stands in a CSV file, without a newline behind it."""
+    out = io.StringIO(newline="")
+    # Python's writer quotes a CR within a cell only where CR ends a line.
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    return out.getvalue()[:-2]
 
 
 def _refused_rows(
@@ -77,7 +115,8 @@ def _refused_rows(
     complaints = stage.complaints
     ordered = select(complaints).order_by(complaints.c.line, complaints.c.header)
     places = [(cell.field.name, cell.header, cell.index) for cell in layout.cells]
-    columns = {header: [index] for _, header, index in places if index is not None}
+    columns = {header: [n] for n, header in enumerate(source.header)}
+    columns |= {header: [index] for _, header, index in places if index is not None}
     columns[layout.key_header] = [
         i for name, _, i in places if name in layout.key and i is not None
     ]

@@ -10,7 +10,7 @@ from backoffice.imports import ledger
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.mapping import FieldMap
-from backoffice.imports.read import open_source
+from backoffice.imports.read import open_source, reading_again
 from backoffice.imports.run import Choices, Report, run_import
 from backoffice.imports.undo import Undone, undo
 
@@ -34,7 +34,7 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
             f"or take back what was written: `imports undo {run}`"
         )
     chosen = noted.choices
-    source = open_source(path, name=noted.file, **chosen["reading"])
+    source = open_source(path, name=noted.file, reading=reading_again(chosen["reading"]))
     mapping = FieldMap(**chosen["mapping"])
     if ledger.digest(path) != noted.digest:
         raise RunRefusedError(

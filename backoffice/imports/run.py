@@ -20,11 +20,11 @@ from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, Layout, match
 from backoffice.imports.merge import Merge, changed_meanwhile, leave_out
 from backoffice.imports.queue import turn
-from backoffice.imports.read import FileRefused, Source, rows
+from backoffice.imports.read import Batch, FileRefused, Source, batches
 from backoffice.imports.rejects import Reject, rejects
 from backoffice.imports.stage import Stage, fill, make_stage
 from backoffice.imports.undo import take_back
-from backoffice.imports.validate import Complaint, Values, validate
+from backoffice.imports.validate import Complaint, validate
 from backoffice.imports.work import looking, own_connection, write
 
 COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
@@ -68,6 +68,9 @@ class Report:
     rejected: int = 0
     meanwhile: int = 0
     seconds: float = 0.0
+    encoding: str = ""
+    delimiter: str = ""
+    read_as: str = ""
     created: dict[str, int] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     rejects: tuple[Reject, ...] = ()
@@ -84,12 +87,14 @@ def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) 
     :raises RunCancelledError: it was cancelled.
     """
     begun = time.monotonic()
-    layout = match(kind, mapping, source.header)
+    layout = match(kind, mapping, source.header, source.header_line)
     with own_connection() as connection:
         to = make_stage(connection, layout)
         complaints: list[Complaint] = []
-        valid = validate(layout, rows(source, choices.watch), complaints, connection.dialect.name)
-        total = fill(connection, to, _unless(choices.cancelled, valid), complaints)
+        read, dialect = batches(source, choices.watch), connection.dialect.name
+        read = _unless(choices.cancelled, read)
+        valid = validate(layout, read, complaints, dialect, source)
+        total = fill(connection, to, valid, complaints)
         job = _Job(connection, layout, source, mapping, choices, to, total)
         if choices.dry_run:
             report = job.check().report
@@ -128,6 +133,9 @@ class _Job:
         report = Report(
             kind=layout.kind.name,
             file=self.source.name,
+            encoding=self.source.encoding,
+            delimiter=self.source.delimiter,
+            read_as=self.source.told,
             rows=self.total,
             inserted=counts.new,
             updated=counts.changed,
@@ -258,9 +266,8 @@ def _stop_if(cancelled: Callable[[], bool]) -> None:
         raise RunCancelledError
 
 
-def _unless(cancelled: Callable[[], bool], batches: Iterator[Values]) -> Iterator[Values]:
-    """``batches`` until somebody cancels; asked every thousandth row."""
-    for number, row in enumerate(batches):
-        if not number % 1_000:
-            _stop_if(cancelled)
-        yield row
+def _unless(cancelled: Callable[[], bool], batches: Iterator[Batch]) -> Iterator[Batch]:
+    """``batches`` until somebody cancels."""
+    for batch in batches:
+        _stop_if(cancelled)
+        yield batch

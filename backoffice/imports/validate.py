@@ -1,35 +1,21 @@
-"""Turn cells into values that the database can store; what a row alone can tell is told here.
+"""Turn rows into values that the database can store; what a row alone can tell is told here.
 
-A parser is made once a column and is called for every cell of it, so it does little: it trims
-the cell's edges, returns None for a blank one, and returns the value in the form in which
-COPY or SQLite's driver takes it. Numbers and moments go as text where that is exact and cheaper.
+It goes by columns: one call parses the cells that some hundred rows have in one column. Only where
+that fails are they parsed one by one, so that each wrong cell is named.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Enum, Integer
-from sqlalchemy.types import TypeEngine
-
-from backoffice.grid.formulas import unguarded
+from backoffice.imports.cells import ColumnParser, Parser, column_parser, parser, remembering
 from backoffice.imports.mapping import Cell, Layout
-from backoffice.imports.read import Row
-from backoffice.models.columns import Exact, UtcDateTime
+from backoffice.imports.source import Batch, Source
 
-Parser = Callable[[str], Any]
 Values = tuple[Any, ...]
 """Line, whether something is wrong with the row, then one value a cell of the layout."""
-
-WHOLE = re.compile(r"[+-]?[0-9]+", re.ASCII)
-AMOUNT = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]{1,4}))?", re.ASCII)
-MOMENT = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
-)
-BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class Complaint(NamedTuple):
@@ -43,57 +29,121 @@ class Complaint(NamedTuple):
     reason: str
 
 
+class _Column(NamedTuple):
+    """How the values of one field are made: of the cells at ``place``, or of a constant."""
+
+    header: str
+    place: int | None
+    constant: str
+    one: Parser
+    all: ColumnParser
+
+
 def validate(
-    layout: Layout, rows: Iterator[Row], complaints: list[Complaint], dialect: str
+    layout: Layout,
+    batches: Iterable[Batch],
+    complaints: list[Complaint],
+    dialect: str,
+    source: Source,
 ) -> Iterator[Values]:
     """One tuple a row, wrong rows included; their wrong cells are None.
 
     :param complaints: Takes every complaint about a row before that row is returned.
     """
-    parsers = [(cell.header, *_source(cell, layout, dialect)) for cell in layout.cells]
-    plan = [(parse, index) for _, parse, index in parsers]
-    for line, cells in rows:
-        if len(cells) != layout.width:
-            count = f"{len(cells)} cell{'s' if len(cells) != 1 else ''}"
-            reason = f"has {count} where the header has {layout.width}"
-            complaints.append(Complaint(line, "", f"{reason}: look for a stray delimiter"))
-            yield (line, True, *[None] * len(parsers))
-            continue
+    columns = [_column(cell, layout, dialect, source) for cell in layout.cells]
+    for batch in batches:
+        told = len(complaints)
+        unusable = _unusable(batch, layout.width, source, complaints)
+        lines, rows = batch.lines, batch.rows
+        if unusable:
+            blank = [""] * layout.width
+            rows = [blank if n in unusable else row for n, row in enumerate(rows)]
+        cells = list(zip(*rows, strict=True))
+        values = [list(_values(column, cells, lines, unusable, complaints)) for column in columns]
+        wrong = {complaint.line for complaint in complaints[told:]}
+        bad = [line in wrong for line in lines] if wrong else repeat(False)
+        yield from zip(lines, bad, *values)  # noqa: B905 - repeat() has no end
+
+
+def _unusable(
+    batch: Batch, width: int, source: Source, complaints: list[Complaint]
+) -> frozenset[int]:
+    """Complain of the rows that are not parsed at all, and return where in the batch they are."""
+    unusable = set()
+    for at, column, reason in batch.faults:
+        inside = column is not None and column < len(source.header)
+        header = source.header[column] if inside and column is not None else ""
+        complaints.append(Complaint(batch.lines[at], header, reason))
+        unusable.add(at)
+    if set(map(len, batch.rows)) != {width}:
+        for at, cells in enumerate(batch.rows):
+            if len(cells) != width and at not in unusable:
+                complaints.append(Complaint(batch.lines[at], "", _ragged(len(cells), width)))
+                unusable.add(at)
+    return frozenset(unusable)
+
+
+def _ragged(count: int, width: int) -> str:
+    cells = f"{count} cell{'s' if count != 1 else ''}"
+    return f"has {cells} where the header has {width}: look for a stray delimiter"
+
+
+def _values(
+    column: _Column,
+    cells: Sequence[Sequence[str]],
+    lines: Sequence[int],
+    unusable: frozenset[int],
+    complaints: list[Complaint],
+) -> Iterable[Any]:
+    found = [column.constant] * len(lines) if column.place is None else cells[column.place]
+    if not unusable:
         try:
-            yield (line, False, *[parse(cells[index]) for parse, index in plan])
+            return column.all(found)
         except ValueError:
-            yield (line, True, *_complain(parsers, line, cells, complaints))
+            pass
+    return _one_by_one(column, found, lines, unusable, complaints)
 
 
-def _complain(
-    parsers: list[tuple[str, Parser, int]], line: int, cells: list[str], found: list[Complaint]
+def _one_by_one(
+    column: _Column,
+    cells: Sequence[str],
+    lines: Sequence[int],
+    unusable: frozenset[int],
+    complaints: list[Complaint],
 ) -> Iterator[Any]:
-    """The row cell by cell, so that each wrong one is named."""
-    for header, parse, index in parsers:
-        try:
-            yield parse(cells[index])
-        except ValueError as error:
-            found.append(Complaint(line, header, str(error)))
-            yield None
+    for at, cell in enumerate(cells):
+        value = None
+        if at not in unusable:
+            try:
+                value = column.one(cell)
+            except ValueError as error:
+                complaints.append(Complaint(lines[at], column.header, str(error)))
+        yield value
 
 
-def _source(cell: Cell, layout: Layout, dialect: str) -> tuple[Parser, int]:
-    parse = parser(cell.field.type, dialect)
-    if cell.values is not None:
-        parse = _mapped(cell.values, parse)
-    if cell.field.name in layout.key:
-        parse = _key(parse, layout.kind.noun)
+def _column(cell: Cell, layout: Layout, dialect: str, source: Source) -> _Column:
+    one = parser(cell.field.type, dialect, source.formats)
+    every = column_parser(cell.field.type, dialect, source.formats)
+    # A mapping's values and constants are ours: written as we do, whatever the file's formats.
+    ours = parser(cell.field.type, dialect)
     if cell.index is None:
-        return _constant(cell.constant or "", parse), 0
-    return parse, cell.index
+        one = ours
+    if cell.values is not None:
+        one = _mapped(cell.values, one, ours)
+    if cell.index is None or cell.values is not None:
+        every = remembering(one)
+    if cell.field.name in layout.key:
+        one, every = _key(one, layout.kind.noun), _keys(every)
+    return _Column(cell.header, cell.index, cell.constant or "", one, every)
 
 
-def _mapped(values: dict[str, str], parse: Parser) -> Parser:
+def _mapped(values: dict[str, str], theirs: Parser, ours: Parser) -> Parser:
     other = values.get("*")
 
     def mapped(cell: str) -> Any:
         cell = cell.strip()
-        return parse(values.get(cell, cell if other is None or not cell else other))
+        known = values.get(cell, other if cell else None)
+        return theirs(cell) if known is None else ours(known)
 
     return mapped
 
@@ -108,110 +158,11 @@ def _key(parse: Parser, noun: str) -> Parser:
     return key
 
 
-def _constant(constant: str, parse: Parser) -> Parser:
-    return lambda _: parse(constant)
+def _keys(parse: ColumnParser) -> ColumnParser:
+    def keys(cells: Sequence[str]) -> list[Any]:
+        values = parse(cells)
+        if None in values:
+            raise ValueError
+        return values
 
-
-def parser(kind: TypeEngine[Any], dialect: str) -> Parser:
-    """What turns a cell into a value of the column type ``kind``, or None when it is blank.
-
-    It raises ValueError with a reason that goes on after the value.
-    """
-    if isinstance(kind, Exact):
-        return _amount(kind, dialect)
-    if isinstance(kind, UtcDateTime):
-        return _moment_sqlite if dialect == "sqlite" else _moment
-    if isinstance(kind, Integer):
-        return _whole
-    if isinstance(kind, Boolean):
-        return _boolean
-    if isinstance(kind, Enum):
-        return _choice(kind.enums)
-    return _text(getattr(kind, "length", None))
-
-
-def _text(length: int | None) -> Parser:
-    def text(cell: str) -> str | None:
-        cell = unguarded(cell.strip())
-        if "\0" in cell:
-            raise ValueError("holds a NUL character: remove it")
-        if length is not None and len(cell) > length:
-            raise ValueError(f"has {len(cell):,} characters: shorten it to {length}")
-        return cell or None
-
-    return text
-
-
-def _amount(kind: Exact, dialect: str) -> Parser:
-    digits = kind.precision - 4
-    shift = dialect == "sqlite"  # there an amount is an integer of ten-thousandths
-
-    def amount(cell: str) -> str | int | None:
-        cell = cell.strip()
-        if not cell:
-            return None
-        found = AMOUNT.fullmatch(cell)
-        if found is None:
-            raise ValueError(
-                "is not a number: write digits, a point and at most four decimals, as in 1234.50"
-            )
-        sign, whole, decimals = found.groups("")
-        if len(whole) > digits and len(whole.lstrip("0")) > digits:
-            raise ValueError(f"is too large: at most {digits} digits before the point")
-        return int(sign + whole + decimals.ljust(4, "0")) if shift else cell
-
-    return amount
-
-
-def _whole(cell: str) -> int | None:
-    cell = cell.strip()
-    if not cell:
-        return None
-    if WHOLE.fullmatch(cell) is None:
-        raise ValueError("is not a whole number: write digits only, as in 12")
-    if len(cell) > 11 or not -(2**31) <= (number := int(cell)) < 2**31:
-        raise ValueError("is too large: at most 2147483647")
-    return number
-
-
-def _boolean(cell: str) -> bool | None:
-    cell = cell.strip()
-    if not cell:
-        return None
-    value = BOOLEANS.get(cell.lower())
-    if value is None:
-        raise ValueError(f"is not yes or no: write one of {', '.join(BOOLEANS)}")
-    return value
-
-
-def _choice(known: list[str]) -> Parser:
-    def choice(cell: str) -> str | None:
-        cell = cell.strip().lower()
-        if cell and cell not in known:
-            raise ValueError(f"is not known here: write one of {', '.join(known)}")
-        return cell or None
-
-    return choice
-
-
-def _utc(cell: str) -> datetime | None:
-    cell = cell.strip()
-    if not cell:
-        return None
-    try:
-        if MOMENT.fullmatch(cell):
-            moment = datetime.fromisoformat(cell)
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError("is not a date: write year-month-day, as in 2026-01-31 or 2026-01-31 08:00")
-
-
-def _moment(cell: str) -> str | None:
-    moment = _utc(cell)
-    return moment.isoformat() if moment else None
-
-
-def _moment_sqlite(cell: str) -> str | None:
-    moment = _utc(cell)
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds") if moment else None
+    return keys

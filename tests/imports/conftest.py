@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from sqlalchemy import select
 
 from backoffice.config import ROOT
 from backoffice.database import Base, db
+from backoffice.imports.cells import Formats
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.mapping import load_mapping
-from backoffice.imports.read import open_source
+from backoffice.imports.read import Reading, Row, open_source, rows
 from backoffice.imports.run import Choices, Report, run_import
 from tests.conftest import SECRET
 
@@ -40,6 +42,26 @@ def reasons(report: Report) -> list[str]:
     return [str(reject) for reject in report.rejects]
 
 
+def reading_of(chosen: dict[str, Any]) -> Reading:
+    """What ``chosen`` says about how to read a file; those entries are taken out of it."""
+    formats = {f.name: chosen.pop(f.name) for f in fields(Formats) if f.name in chosen}
+    names = [f.name for f in fields(Reading) if f.name in chosen]
+    return Reading(formats=Formats(**formats), **{name: chosen.pop(name) for name in names})
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., tuple[tuple[str, ...], list[Row]]]:
+    """Reads text or bytes as a file and returns header and rows."""
+
+    def read(content: str | bytes, **chosen: Any) -> tuple[tuple[str, ...], list[Row]]:
+        path = tmp_path / "file.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        source = open_source(path, name="file.csv", reading=reading_of(chosen))
+        return source.header, list(rows(source))
+
+    return read
+
+
 @pytest.fixture
 def load(app: Flask, tmp_path: Path) -> Callable[..., Report]:
     """Imports text or a file as the named kind and commits; returns the report."""
@@ -52,10 +74,10 @@ def load(app: Flask, tmp_path: Path) -> Callable[..., Report]:
             content = content.encode()
         if isinstance(content, bytes):
             path.write_bytes(content)
-        reading = {n: chosen.pop(n) for n in ("encoding", "delimiter") if n in chosen}
+        reading = reading_of(chosen)
         mapping = load_mapping(KINDS[kind], chosen.pop("mapping", None), maps)
         with app.app_context():
-            source = open_source(path, name=path.name, **reading)
+            source = open_source(path, name=path.name, reading=reading)
             return run_import(KINDS[kind], source, mapping, Choices(**chosen))
 
     return load

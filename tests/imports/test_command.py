@@ -16,7 +16,9 @@ class TestCommand:
 
         assert (ran.returncode, ran.stderr) == (0, "")
         told = json.loads(ran.stdout)
-        assert " ".join(told) == ("kind file run rows inserted updated unchanged rejected seconds")
+        assert " ".join(told) == (
+            "kind file run rows inserted updated unchanged rejected seconds encoding delimiter"
+        )
         assert (told["kind"], told["rows"], told["inserted"]) == ("products", 3, 3)
 
     def test_exits_1_for_a_refused_row_and_2_for_wrong_usage(self, manage, tmp_path, unchanged):
@@ -59,6 +61,42 @@ class TestCommand:
             "'widgets' is no kind of file: use suppliers, categories, products, customers, "
             "orders, order-lines"
         ) in ran.stderr
+
+    def test_reads_a_file_as_it_is_told_to(self, manage, make, tmp_path):
+        make.suppliers()
+        rejects = tmp_path / "rejects.csv"
+        rows = "Juin\r\nsku|name|supplier|price\r\nA|Écrou|SUP1|1 234,50\r\nB|b|SUP1|1.5\r\n"
+        how = ("--skip-lines", 1, "--decimal", ",", "--thousands", "space", "--dates", "dmy")
+
+        told = manage(
+            "products", "-", "--json", "--on-error", "skip", "--rejects", rejects, *how, stdin=rows
+        )
+        rejects.write_bytes(rejects.read_bytes().replace(b"1.5", b"1,5"))
+        again = manage("products", rejects, "--encoding", "utf-8", "--delimiter", "|", *how)
+
+        report = json.loads(told.stdout)
+        assert [report[name] for name in ("inserted", "rejected")] == [1, 1]
+        assert [report[name] for name in ("encoding", "delimiter")] == ["utf-8", "|"]
+        assert again.stdout.startswith("rejects.csv: done, 1 row: 1 inserted, 0 updated")
+        assert again.stdout.endswith("read as UTF-8 with pipes below line 1\n")
+
+    def test_is_told_off_for_what_makes_no_sense(self, manage, tmp_path):
+        file = tmp_path / "june.csv"
+        file.write_text(HEADER)
+
+        for options, says in (
+            (("--encoding", "klingon"), "'klingon' is no encoding: use utf-8"),
+            (("--encoding", "zip"), "'zip' is no encoding"),
+            (("--delimiter", "ab"), "'ab' is no delimiter: use one character, or tab"),
+            (("--thousands", "x"), "'x': use a point, a comma, an apostrophe, or space"),
+            (("--decimal", ",", "--thousands", ","), "',' cannot stand before the decimals and"),
+            (("--dates", "ydm"), "'ydm' is not one of"),
+            (("--skip-lines", "-1"), "-1 is not in the range"),
+        ):
+            ran = manage("products", file, *options)
+
+            assert ran.returncode == 2
+            assert says in ran.stderr
 
     def test_maps_a_column_and_exits_1_when_good_rows_only_were_taken(self, manage, tmp_path):
         file = tmp_path / "june.csv"

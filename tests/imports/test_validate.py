@@ -1,88 +1,96 @@
-"""Cells to values: what is taken, and the reason where it is not."""
-
-from datetime import UTC, datetime
-from decimal import Decimal
+"""Rows to values by columns: wrong cells named, the rest of the batch as good as without them."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from backoffice.imports.validate import parser
-from backoffice.models import Order, OrderLine, Product
-from backoffice.models.columns import exact_to_database
-
-PRICE = Product.__table__.c.price.type
-STOCK = Product.__table__.c.stock.type
-ACTIVE = Product.__table__.c.active.type
-SKU = Product.__table__.c.sku.type
-PLACED = Order.__table__.c.placed_at.type
-STATUS = Order.__table__.c.status.type
-DISCOUNT = OrderLine.__table__.c.discount.type
+from backoffice.imports.cells import Formats
+from backoffice.imports.kinds import KINDS
+from backoffice.imports.mapping import FieldMap, match
+from backoffice.imports.read import batches, open_source
+from backoffice.imports.validate import validate
+from tests.imports.conftest import reading_of
 
 
-class TestMoney:
-    @given(st.decimals(min_value=-(10**8), max_value=10**8, places=4))
-    def test_is_what_the_column_type_makes_of_it(self, amount):
-        text = f"{amount:f}"
+@pytest.fixture
+def values(tmp_path):
+    """The values and the complaints of a file of products."""
 
-        assert parser(PRICE, "sqlite")(text) == exact_to_database(amount, "sqlite")
-        assert Decimal(parser(PRICE, "postgresql")(text)) == amount
+    def values(content, mapping=None, **chosen):
+        path = tmp_path / "file.csv"
+        path.write_text(content)
+        kind, complaints = KINDS["products"], []
+        source = open_source(path, name=path.name, reading=reading_of(chosen))
+        layout = match(kind, mapping or FieldMap({}, {}, {}), source.header)
+        found = list(validate(layout, batches(source), complaints, "sqlite", source))
+        return found, [(c.line, c.header, c.reason.split(":")[0]) for c in complaints]
 
-    @pytest.mark.parametrize(
-        "cell", ["NaN", "Infinity", "1e5000", "1e2", "1,23", "1.23456", "$1", "1_000", "٣", "--1"]
-    )
-    @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-    def test_is_never_guessed(self, cell, dialect):
-        with pytest.raises(ValueError, match="is not a number: write digits"):
-            parser(PRICE, dialect)(cell)
-
-    def test_is_bounded_by_its_column(self):
-        assert parser(DISCOUNT, "sqlite")("0.15") == 1500
-        with pytest.raises(ValueError, match="is too large: at most 1 digits"):
-            parser(DISCOUNT, "sqlite")("10")
-        with pytest.raises(ValueError, match="is too large"):
-            parser(PRICE, "sqlite")("9" * 5000)
+    return values
 
 
-class TestOtherTypes:
-    @pytest.mark.parametrize(
-        ("cell", "moment"),
-        [
-            ("1996-07-04 00:00:00.000", datetime(1996, 7, 4, tzinfo=UTC)),
-            ("1996-07-04", datetime(1996, 7, 4, tzinfo=UTC)),
-            ("1996-07-04T10:30", datetime(1996, 7, 4, 10, 30, tzinfo=UTC)),
-            ("1996-07-04T10:30:00+02:00", datetime(1996, 7, 4, 8, 30, tzinfo=UTC)),
-            ("1996-07-04T10:30:00Z", datetime(1996, 7, 4, 10, 30, tzinfo=UTC)),
-        ],
-    )
-    def test_moments_are_utc_unless_they_say_otherwise(self, cell, moment):
-        assert datetime.fromisoformat(parser(PLACED, "postgresql")(cell)) == moment
-        assert parser(PLACED, "sqlite")(cell) == f"{moment:%Y-%m-%d %H:%M:%S.%f}"
+class TestValidate:
+    def test_gives_line_and_values_in_the_order_of_the_fields(self, values):
+        found, complaints = values("price,sku,stock\n1.5,A,\n,B,7\n")
 
-    @pytest.mark.parametrize(
-        ("kind", "cell", "says"),
-        [
-            (PLACED, "1996x-01-01", "is not a date"),
-            (PLACED, "04/07/1996", "is not a date"),
-            (PLACED, "1996-02-30", "is not a date"),
-            (PLACED, "0001-01-01T00:00+14:00", "is not a date"),
-            (STOCK, "1.0", "is not a whole number"),
-            (STOCK, "2147483648", "is too large"),
-            (STOCK, "9" * 5000, "is too large"),
-            (ACTIVE, "maybe", "is not yes or no"),
-            (STATUS, "lost", "is not known here: write one of draft"),
-            (SKU, "x" * 65, "has 65 characters: shorten it to 64"),
-            (SKU, "a\0b", "holds a NUL character"),
-        ],
-    )
-    def test_say_what_is_wrong(self, kind, cell, says):
-        with pytest.raises(ValueError, match=says):
-            parser(kind, "sqlite")(cell)
+        assert found == [(2, False, "A", 15_000, None), (3, False, "B", None, 7)]
+        assert complaints == []
 
-    @pytest.mark.parametrize("kind", [PRICE, STOCK, ACTIVE, SKU, PLACED, STATUS])
-    def test_take_a_blank_cell_for_nothing(self, kind):
-        assert parser(kind, "sqlite")(" \t") is None
+    def test_leaves_wrong_cells_blank_and_names_each(self, values):
+        found, complaints = values("sku,price,stock\nA,x,y\nB,1,1\n,2,2\n")
 
-    def test_trim_edges_and_keep_what_is_inside(self):
-        assert parser(SKU, "sqlite")(" Val2 \n x ") == "Val2 \n x"
-        assert [parser(ACTIVE, "sqlite")(cell) for cell in ("1", "No", "TRUE")] == [1, 0, 1]
+        assert found == [
+            (2, True, "A", None, None),
+            (3, False, "B", 10_000, 1),
+            (4, True, None, 20_000, 2),
+        ]
+        assert sorted(complaints) == [
+            (2, "price", "is not a number"),
+            (2, "stock", "is not a whole number"),
+            (4, "sku", "is blank and says which product is meant"),
+        ]
+
+    def test_leaves_rows_blank_that_it_cannot_parse(self, values):
+        found, complaints = values('sku,price\nA\nB,1\nC,1,2\n"D,1\n')
+
+        assert found == [
+            (2, True, None, None),
+            (3, False, "B", 10_000),
+            (4, True, None, None),
+            (5, True, None, None),
+        ]
+        assert sorted(complaints) == [
+            (2, "", "has 1 cell where the header has 2"),
+            (4, "", "has 3 cells where the header has 2"),
+            (5, "sku", "opens a quote that nothing closes"),
+        ]
+
+    def test_maps_values_and_adds_constants_in_our_own_formats(self, values):
+        mapping = FieldMap({"price": "Preis"}, {"price": {"frei": "0.5"}}, {"stock": "1000"})
+
+        found, complaints = values(
+            "sku;Preis\nA;1,5\nB;frei\nC;0.5\n", mapping, decimal=",", thousands="point"
+        )
+
+        assert [row[2:] for row in found] == [
+            ("A", 15_000, 1000),
+            ("B", 5_000, 1000),
+            ("C", None, 1000),
+        ]
+        assert complaints == [(4, "Preis", "is not a number")]
+
+    def test_tells_a_constant_that_is_wrong_in_every_row(self, values):
+        mapping = FieldMap({}, {}, {"stock": "many"})
+
+        _, complaints = values("sku\nA\nB\n", mapping)
+
+        assert complaints == [
+            (2, "stock", "is not a whole number"),
+            (3, "stock", "is not a whole number"),
+        ]
+
+    def test_takes_the_formats_of_the_source(self, values):
+        formats = Formats(",", "space")
+
+        found, _ = values(
+            "sku;price\nA;1 234,5\n", decimal=formats.decimal, thousands=formats.thousands
+        )
+
+        assert found == [(2, False, "A", 12_345_000)]
