@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -134,6 +135,9 @@ def _run(  # noqa: PLR0917 - what an import is made of
     kind: Kind, path: Path, name: str, read: Reading, mapping: FieldMap, choices: Choices
 ) -> Report | None:
     """Import; None when the file as a whole is refused, which is said on stderr."""
+    # What the application consists of is no garbage. To look through it again at every few hundred
+    # rows took a quarter of the time of reading.
+    gc.freeze()
     try:
         source = open_source(path, name=name, reading=read)
         report = run_import(kind, source, mapping, choices)

@@ -114,10 +114,19 @@ def column_parser(kind: TypeEngine[Any], dialect: str, formats: Formats = PLAIN)
     return _texts(getattr(kind, "length", None), one)
 
 
-def remembering(one: Parser) -> ColumnParser:
-    """A column's parser that asks ``one`` but once for each of the first different cells."""
+def remembering(one: Parser, otherwise: ColumnParser | None = None) -> ColumnParser:
+    """A column's parser that asks ``one`` but once for each of the first different cells.
+
+    :param otherwise: Takes over when there are too many different ones.
+    """
     known = _Known(one)
-    return lambda cells: list(map(known.__getitem__, cells))
+
+    def remembered(cells: Sequence[str]) -> list[Any]:
+        if otherwise is not None and len(known) >= REMEMBERED:
+            return otherwise(cells)
+        return list(map(known.__getitem__, cells))
+
+    return remembered
 
 
 class _Known(dict[str, Any]):
@@ -180,16 +189,18 @@ def _amount(kind: Exact, dialect: str, formats: Formats) -> Parser:
 
 
 def _amounts(kind: Exact, dialect: str, formats: Formats, one: Parser) -> ColumnParser:
-    # One look at the whole column; cells that are written otherwise are parsed one by one.
-    point = re.escape(formats.decimal)
-    usual = re.compile(
-        rf"(?:(?:-?[0-9]{{1,{kind.precision - 4}}}(?:{point}[0-9]{{1,4}})?)?\n)*", re.ASCII
-    )
+    # One look at the whole column; cells that are written otherwise are parsed one by one. The
+    # quantifiers give nothing back, which is five times as fast.
+    whole, point = rf"-?+[0-9]{{1,{kind.precision - 4}}}+", re.escape(formats.decimal)
+    usual = re.compile(rf"(?:(?:{whole}(?:{point}[0-9]{{1,4}}+)?+)?+\n)*+", re.ASCII)
+    cents = re.compile(rf"(?:{whole}{point}[0-9]{{2}}\n)*+", re.ASCII)
 
     def amounts(cells: Sequence[str]) -> list[Any]:
         together = "\n".join(cells) + "\n"
         if together.count("\n") != len(cells) or usual.fullmatch(together) is None:
             return [one(cell) for cell in cells]
+        if dialect == "sqlite" and cents.fullmatch(together):
+            return [int(cell) * 100 for cell in together.replace(formats.decimal, "").split()]
         if formats.decimal != ".":
             cells = together.replace(formats.decimal, ".").split("\n")[:-1]
         if dialect != "sqlite":
@@ -215,13 +226,15 @@ def _whole(formats: Formats) -> Parser:
 
 
 def _wholes(one: Parser) -> ColumnParser:
-    usual = re.compile(r"(?:(?:-?[0-9]{1,9})?\n)*", re.ASCII)
+    usual = re.compile(r"(?:(?:-?+[0-9]{1,9}+)?+\n)*+", re.ASCII)
 
     def wholes(cells: Sequence[str]) -> list[int | None]:
         together = "\n".join(cells) + "\n"
         if together.count("\n") != len(cells) or usual.fullmatch(together) is None:
             return [one(cell) for cell in cells]
-        return [int(cell) if cell else None for cell in cells]
+        if "" in cells:
+            return [int(cell) if cell else None for cell in cells]
+        return list(map(int, cells))
 
     return wholes
 

@@ -19,7 +19,7 @@ from backoffice.imports.source import Batch, Fault, Reading, Source
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 LONGEST_LINE = 1_000_000
-"""Characters; a file without any newline is not read into memory."""
+"""Characters, also of a row; a file without any newline is not read into memory."""
 SAMPLE = 50
 """Records that a delimiter is tried on."""
 
@@ -98,6 +98,8 @@ def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None) -> Ite
             )
             batch, used = _parse(part, source)
             pending = part.lines[used:]
+            if sum(map(len, pending)) > LONGEST_LINE:
+                raise FileRefused(part.first + used, _too_long("row"))
             held = part.damaged or held
             if held:
                 _add_wrong_bytes(batch, source.encoding)
@@ -132,10 +134,7 @@ def _lines(file: BinaryIO, codec: str) -> Generator[Lines, None, None]:
         lines = io.StringIO(text[:cut], newline="").readlines()
         rest = text[cut:]
         if len(rest) > LONGEST_LINE:
-            raise FileRefused(
-                first + len(lines),
-                f"the line is longer than {LONGEST_LINE:,} characters, so this is no table of rows",
-            )
+            raise FileRefused(first + len(lines), _too_long("line"))
         yield Lines(first, lines, damaged or rest_damaged, '"' in text, final)
         first += len(lines)
         rest_damaged = bool(rest) and (damaged or rest_damaged)
@@ -150,6 +149,10 @@ def _check_text(path: Path, codec: str) -> None:
         known = "some binary format" if control > 3 + len(start) * 0.05 else None
     if known is not None:
         raise FileRefused(1, f"this is not text but {known}: save the table as CSV or XLSX")
+
+
+def _too_long(what: str) -> str:
+    return f"the {what} is longer than {LONGEST_LINE:,} characters, so this is no table of rows"
 
 
 def _no_header(skipped: int) -> str:

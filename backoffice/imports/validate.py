@@ -132,6 +132,8 @@ def _column(cell: Cell, layout: Layout, dialect: str, source: Source) -> _Column
         one = _mapped(cell.values, one, ours)
     if cell.index is None or cell.values is not None:
         every = remembering(one)
+    elif cell.field.reference is not None:
+        every = remembering(one, every)  # a file has many rows of one supplier
     if cell.field.name in layout.key:
         one, every = _key(one, layout.kind.noun), _keys(every)
     return _Column(cell.header, cell.index, cell.constant or "", one, every)

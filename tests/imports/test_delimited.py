@@ -135,6 +135,7 @@ class TestRefusal:
             (bytes(range(256)), "line 1: this is not text but some binary format"),
             (b"a,b\0,c,d,e,f,g,h,i,j,k,l,m,n,o,p\n1,2\n", "line 1: the header holds a NUL"),
             (b'a,"b\n1,2\n', "line 1: the header cannot be read as CSV"),
+            (b"a,b\n1,2\n" + b'"\n' + b'xx","\n' * 400_000, "line 3: the row is longer than 1,000"),
             (b"a,b\n" + b"x" * (LONGEST_LINE + BLOCK), "line 2: the line is longer than 1,000,000"),
         ],
     )
