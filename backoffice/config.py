@@ -66,7 +66,8 @@ class Settings:
             # Browsers refuse the __Host- prefix on a cookie that is not Secure.
             "SESSION_COOKIE_NAME": "__Host-session" if self.secure_cookies else "session",
             "PERMANENT_SESSION_LIFETIME": 12 * 3600,
-            # Bounds every body but a file to import; Flask's own form limits bound multipart bodies only.
+            # Bounds every body but that of a file to import; Flask's own form limits bound
+            # multipart bodies only.
             "MAX_CONTENT_LENGTH": 4 * 1024 * 1024,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
             "SQLALCHEMY_ENGINE_OPTIONS": self._engine_options(),

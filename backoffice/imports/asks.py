@@ -88,9 +88,18 @@ def cancel(connection: Connection, run: int) -> bool:
     )
 
 
+def is_undoable(noted: Row[Any]) -> bool:
+    """Whether there is anything to take back."""
+    return noted.state == ledger.DONE and bool(noted.entries)
+
+
 def undo(connection: Connection, run: int) -> bool:
     """Have it taken back."""
-    return move(connection, run, (ledger.DONE,), state=ledger.UNDO_QUEUED, **_asked())
+    noted = connection.execute(by_number(run)).one()
+    is_asked = is_undoable(noted) and move(
+        connection, run, (ledger.DONE,), state=ledger.UNDO_QUEUED, **_asked()
+    )
+    return bool(is_asked)
 
 
 def again(connection: Connection, run: int) -> bool:

@@ -132,8 +132,8 @@ class _Job:
         noted, path = self.noted, uploads.path_of(self.noted.id)
         chosen = Chosen.of(noted.choices)
         rejects = uploads.rejects_of(noted.id)
-        options: dict[str, Any] = {"dry_run": dry_run, "run": noted.id, "rejects_file": rejects}
-        choices = Choices(**options, **chosen.how, **self._hooks())
+        hooks = {"run": noted.id, "rejects_file": rejects, **self._hooks()}
+        choices = Choices(dry_run=dry_run, **{**hooks, **chosen.how})
         try:
             source = open_source(path, name=noted.file, reading=chosen.reading)
             report = run_import(KINDS[noted.kind], source, chosen.mapping, choices)

@@ -29,6 +29,11 @@ def of_kind(kind: str) -> Select[ImportMapping]:
     return select(ImportMapping).where(ImportMapping.kind == kind).order_by(ImportMapping.name)
 
 
+def every() -> Select[ImportMapping]:
+    """All, by kind and name."""
+    return select(ImportMapping).order_by(ImportMapping.kind, ImportMapping.name)
+
+
 def fitting(kind: str, header: Iterable[str]) -> Select[ImportMapping]:
     """Those made for such a header, the one that was used last first."""
     same = ImportMapping.kind == kind, ImportMapping.fingerprint == fingerprint(header)

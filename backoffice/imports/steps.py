@@ -115,10 +115,12 @@ class StepPages:
             flash(f"The mapping {name} was {done}.", "success")
         return self._check(noted, chosen)
 
-    @expose("/<int:run>/check/", methods=("POST",))
+    @expose("/<int:run>/check/", methods=("GET", "POST"))
     def check_view(self, run: int) -> Any:
         """Check once more: by now the data may be another, or the good rows are to go alone."""
         noted = self.asked_run(run)
+        if request.method == "GET":  # somebody reloads the page or follows its address
+            return redirect(self.get_url(".run_view", run=noted.id))
         chosen = Chosen.of(noted.choices)
         if request.form.get("skip"):
             chosen.how["skip_refused"] = True

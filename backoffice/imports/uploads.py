@@ -62,8 +62,8 @@ def shown_name(name: str | None) -> str:
     last = (name or "").replace("\\", "/").rpartition("/")[2]
     kept = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
     if len(kept) > LONGEST_NAME:
-        stem, suffix = os.path.splitext(kept)
-        kept = stem[: LONGEST_NAME - len(suffix[:20])] + suffix[:20]
+        suffix = Path(kept).suffix[:20]
+        kept = kept[: LONGEST_NAME - len(suffix)] + suffix
     return kept or "file"
 
 

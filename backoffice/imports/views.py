@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from flask import abort, flash, redirect, request, send_file
 from flask_admin import BaseView, expose
 from flask_login import current_user
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from backoffice.access import Action, Guarded, may
 from backoffice.database import db
@@ -87,36 +88,32 @@ class ImportView(StepPages, Guarded, BaseView):
             has_rejects=uploads.rejects_of(run).is_file(),
             has_file=uploads.path_of(run).is_file(),
             can_cancel=noted.state in asks.CANCELLABLE,
-            can_undo=noted.state == ledger.DONE and bool(noted.entries),
+            can_undo=asks.is_undoable(noted),
             can_map=noted.state in asks.MAPPABLE,
         )
 
-    @expose("/<int:run>/apply/", methods=("POST",))
+    @expose("/<int:run>/apply/", methods=("GET", "POST"))
     def apply_view(self, run: int) -> Any:
         """Import what was checked."""
-        noted = self.asked_run(run)
-        return self._asked(noted, asks.apply(db.session.connection(), run))
+        return self._ask(run, asks.apply)
 
-    @expose("/<int:run>/cancel/", methods=("POST",))
+    @expose("/<int:run>/cancel/", methods=("GET", "POST"))
     def cancel_view(self, run: int) -> Any:
         """Leave nothing of it."""
-        noted = self.asked_run(run)
-        return self._asked(noted, asks.cancel(db.session.connection(), run))
+        return self._ask(run, asks.cancel)
 
-    @expose("/<int:run>/again/", methods=("POST",))
+    @expose("/<int:run>/again/", methods=("GET", "POST"))
     def again_view(self, run: int) -> Any:
         """Go on with a run that broke off."""
-        noted = self.asked_run(run)
-        return self._asked(noted, asks.again(db.session.connection(), run))
+        return self._ask(run, asks.again)
 
     @expose("/<int:run>/undo/", methods=("GET", "POST"))
     def undo_view(self, run: int) -> Any:
         """Say what taking it back does; POST has it done."""
-        noted = self.asked_run(run)
         if request.method == "POST":
-            is_possible = bool(noted.entries)
-            return self._asked(noted, is_possible and asks.undo(db.session.connection(), run))
-        if noted.state != ledger.DONE or not noted.entries:
+            return self._ask(run, asks.undo)
+        noted = self.asked_run(run)
+        if not asks.is_undoable(noted):
             return self.refuse_state(noted)
         return self.render("imports/undo.html", noted=noted, kind=KINDS[noted.kind])
 
@@ -136,24 +133,20 @@ class ImportView(StepPages, Guarded, BaseView):
             conditional=False,
         )
 
-    @expose("/mappings/")
+    @expose("/mappings/", methods=("GET", "POST"))
     def mappings_view(self) -> Any:
-        """The saved mappings."""
-        mappings = [
-            mapping for kind in KINDS for mapping in db.session.scalars(saved.of_kind(kind))
-        ]
-        return self.render("imports/mappings.html", mappings=mappings)
-
-    @expose("/mappings/forget/", methods=("POST",))
-    def forget_view(self) -> Any:
-        """Delete a saved mapping; what was imported by it stays."""
-        row_id = as_id(request.form.get("id", ""))
-        mapping = db.session.get(ImportMapping, row_id) if row_id else None
-        if mapping is not None:
-            db.session.delete(mapping)
-            db.session.commit()
-            flash(f"The mapping {mapping.name} was deleted.", "success")
-        return redirect(self.get_url(".mappings_view"))
+        """The saved mappings. POST deletes one; what was imported by it stays."""
+        if request.method == "POST":
+            row_id = as_id(request.form.get("id", ""))
+            mapping = db.session.get(ImportMapping, row_id) if row_id else None
+            if mapping is not None:
+                db.session.delete(mapping)
+                db.session.commit()
+                flash(f"The mapping {mapping.name} was deleted.", "success")
+            return redirect(self.get_url(".mappings_view"))
+        return self.render(
+            "imports/mappings.html", mappings=list(db.session.scalars(saved.every()))
+        )
 
     def asked_run(self, run: int) -> Row[Any]:
         """The run of the address; 404 when there is none."""
@@ -168,9 +161,12 @@ class ImportView(StepPages, Guarded, BaseView):
         flash("Nothing was done: by now the import is as you see it here.", "warning")
         return redirect(self.get_url(".run_view", run=noted.id))
 
-    def _asked(self, noted: Row[Any], is_done: bool) -> Any:
-        """Commit, have the job done, and show the run."""
-        if not is_done:
+    def _ask(self, run: int, ask: Callable[[Connection, int], bool]) -> Any:
+        """Ask something of the run, have it done by a job, and show the run."""
+        noted = self.asked_run(run)
+        if request.method == "GET":  # somebody reloads the page or follows its address
+            return redirect(self.get_url(".run_view", run=noted.id))
+        if not ask(db.session.connection(), noted.id):
             db.session.rollback()
             return self.refuse_state(noted)
         db.session.commit()
