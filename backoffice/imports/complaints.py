@@ -46,7 +46,11 @@ def every_complaint(
 
 def _missing(layout: Layout, stage: Stage) -> list[Select[Any]]:
     """New rows without what a new row needs."""
-    found, told, needs = stage.found, stage.complaints.c, f"a new {layout.kind.noun}"
+    found, told, needs = (
+        stage.found,
+        stage.complaints.c,
+        f"{'every' if layout.clears else 'a new'} {layout.kind.noun}",
+    )
     complaints = []
     for field in layout.kind.fields.values():
         cell = layout.cell(field.name)
@@ -59,7 +63,7 @@ def _missing(layout: Layout, stage: Stage) -> list[Select[Any]]:
         keys = (layout.kind.fields[name].column.name for name in layout.key)
         complaints.append(
             _complaint(stage, header, f"is missing: {needs} needs {field.name}").where(
-                found.c.row_id.is_(None),
+                true() if cell and layout.clears else found.c.row_id.is_(None),
                 found.c[field.name].is_(None) if cell else true(),
                 ~is_told,
                 *(found.c[key].is_not(None) for key in keys if key in found.c),
@@ -100,7 +104,8 @@ def _after(layout: Layout, stage: Stage, used: list[Column[Any]]) -> Select[Any]
     columns = []
     for column in used:
         staged = found.c[column.name] if column.name in found.c else null()
-        known = [] if alone else [table.c[column.name], default_of(column)]
+        stored = [] if layout.clears and column.name in found.c else [table.c[column.name]]
+        known = [] if alone else [*stored, default_of(column)]
         columns.append(func.coalesce(staged, *known, null()).label(column.name))
     return (
         select(found.c.line, *columns)
