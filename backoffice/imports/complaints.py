@@ -46,11 +46,8 @@ def every_complaint(
 
 def _missing(layout: Layout, stage: Stage) -> list[Select[Any]]:
     """New rows without what a new row needs."""
-    found, told, needs = (
-        stage.found,
-        stage.complaints.c,
-        f"{'every' if layout.clears else 'a new'} {layout.kind.noun}",
-    )
+    found, told = stage.found, stage.complaints.c
+    needs = f"{'every' if layout.clears else 'a new'} {layout.kind.noun} needs"
     complaints = []
     for field in layout.kind.fields.values():
         cell = layout.cell(field.name)
@@ -62,7 +59,7 @@ def _missing(layout: Layout, stage: Stage) -> list[Select[Any]]:
         is_told = exists().where(told.line == found.c.line, told.header == header)
         keys = (layout.kind.fields[name].column.name for name in layout.key)
         complaints.append(
-            _complaint(stage, header, f"is missing: {needs} needs {field.name}").where(
+            _complaint(stage, header, f"is missing: {needs} {field.name}").where(
                 true() if cell and layout.clears else found.c.row_id.is_(None),
                 found.c[field.name].is_(None) if cell else true(),
                 ~is_told,
