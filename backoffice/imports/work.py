@@ -35,8 +35,10 @@ POSTGRES_LIMITS = {
     # Else each row's foreign keys are planned anew: a product took 50 µs and not 33.
     "plan_cache_mode": "auto",
 }
-SQLITE_PATIENCE_MS = 600_000
-"""How long an import waits for other writers; staff at their desks wait less."""
+SQLITE_LIMITS = {
+    "busy_timeout": "600000",  # ms; staff at their desks wait less
+    "cache_size": "-32768",  # KiB; sorting takes as much again
+}
 
 
 class Pace:
@@ -64,7 +66,8 @@ def own_connection() -> Iterator[Connection]:
                     for name, value in POSTGRES_LIMITS.items():
                         connection.execute(text(f"SET {name} = '{value}'"))
                 else:
-                    connection.execute(text(f"PRAGMA busy_timeout = {SQLITE_PATIENCE_MS}"))
+                    for name, value in SQLITE_LIMITS.items():
+                        connection.execute(text(f"PRAGMA {name} = {value}"))
             if connection.dialect.name == "postgresql":
                 # Prepared, a statement would keep the plan that was right for an empty table.
                 driver = connection.connection.driver_connection
