@@ -7,16 +7,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from flask import Flask, has_request_context
 from flask_login import current_user
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     Select,
+    and_,
     event,
     insert,
     inspect,
@@ -38,7 +40,7 @@ from backoffice.models import (
     Supplier,
     history_rows,
 )
-from backoffice.models.columns import exact_to_text
+from backoffice.models.columns import Exact, UtcDateTime, exact_to_text
 from backoffice.models.record import Record
 
 LABELS: dict[type[Record], str] = {
@@ -98,8 +100,25 @@ def author() -> Author:
         return Author("unknown", "command")
 
 
-def entries_of(record: Record, limit: int) -> Select[HistoryEntry]:
+def entries(session: Session, record: Record, limit: int) -> list[HistoryEntry]:
+    """The newest changes of one record, newest first, each with what it changed in the record."""
+    found, told = [], []
+    for entry, stored in session.execute(entries_of(record, limit)):
+        found.append(entry)
+        if stored is not None:
+            entry.of_row = _from_stored(type(record), stored)
+            told.append({"changes": entry.of_row})
+    if isinstance(record, Order) and any(e.changes.get("kind") == "order-lines" for e in found):
+        told += _tell_lines(session, record, found)
+    if told:
+        _name_referred(session, told)
+    return found
+
+
+def entries_of(record: Record, limit: int) -> Select[HistoryEntry, Any]:
     """The newest changes of one record, newest first, with the writes of many rows that it was in.
+
+    Beside each of these what it did to the record, as ``history_rows`` stores it.
 
     Two halves, each read from the end of its index: an OR of both would read all of the history.
     """
@@ -113,18 +132,67 @@ def entries_of(record: Record, limit: int) -> Select[HistoryEntry]:
         .order_by(rows.history_id.desc())
     )
     newest = union_all(*(select(half.limit(limit).subquery()) for half in (own, imports)))
-    return select(HistoryEntry).where(entry_id.in_(newest)).order_by(entry_id.desc()).limit(limit)
+    its = and_(rows.history_id == entry_id, rows.row_id == record.id)
+    told = select(HistoryEntry, rows.changes).outerjoin(history_rows, its)
+    return told.where(entry_id.in_(newest)).order_by(entry_id.desc()).limit(limit)
+
+
+def _tell_lines(
+    session: Session, order: Order, found: Iterable[HistoryEntry]
+) -> Iterator[dict[str, Any]]:
+    """Tell each import of lines what it did to those of ``order`` that are still there."""
+    by_run = {e.changes["import"]: e for e in found if e.changes.get("import") is not None}
+    written = (
+        select(HistoryEntry.changes, OrderLine.line_no, history_rows.c.changes)
+        .join(history_rows, history_rows.c.history_id == HistoryEntry.id)
+        .join(OrderLine, OrderLine.id == history_rows.c.row_id)
+        .where(HistoryEntry.table_name == OrderLine.__tablename__, OrderLine.order_id == order.id)
+        .order_by(OrderLine.line_no)
+    )
+    for changes, number, stored in session.execute(written):
+        entry = by_run.get(changes["import"])
+        if entry is not None:
+            told = {"line_no": [None, number]}
+            if stored is not None:
+                told = _from_stored(OrderLine, stored)
+            named = {f"line {number}: {name}": pair for name, pair in told.items()}
+            entry.of_row = {**(entry.of_row or {}), **named}
+            yield {"changes": named}
+
+
+def _from_stored(model: type[Any], stored: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Field -> [before, after] as entries tell them, of columns as the database stores them."""
+    columns = inspect(model).columns
+    return {
+        name.removesuffix("_id"): [
+            _json(_loaded(value, columns[name]), columns[name]) for value in pair
+        ]
+        for name, pair in stored.items()
+    }
+
+
+def _loaded(value: Any, column: ColumnElement[Any]) -> Any:
+    """A value of JSON as the column's type would load it."""
+    if value is None:
+        return None
+    if isinstance(column.type, Exact):
+        # SQLite's integer of ten-thousandths, or PostgreSQL's number.
+        exact = Decimal(str(value))
+        return exact.scaleb(-4) if db.engine.dialect.name == "sqlite" else exact
+    if isinstance(column.type, UtcDateTime):
+        moment = datetime.fromisoformat(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return bool(value) if isinstance(column.type, Boolean) else value
 
 
 def who_wrote(record: Any, field: str, entries: Iterable[HistoryEntry]) -> HistoryEntry | None:
     """Of a record's ``entries``, newest first, the one that gave ``field`` the value it has.
 
-    None where none tells: the entry of many rows does not say which fields it changed, and a
-    change by SQL alone has no entry.
+    None where none tells: a bulk change does not say which fields it changed, and a change by SQL
+    alone has no entry.
     """
-    own = (entry for entry in entries if entry.row_id == record.id and field in entry.changes)
-    last = next(own, None)
-    return last if last and last.changes[field][1] == _as_told(record, field) else None
+    last = next((entry for entry in entries if field in entry.row_changes), None)
+    return last if last and last.row_changes[field][1] == _as_told(record, field) else None
 
 
 def _as_told(record: Any, field: str) -> Any:

@@ -27,15 +27,16 @@ from backoffice.imports.read import FileRefused, Reading, open_source
 from backoffice.imports.run import Choices, Report, run_import
 
 COUNTS = ("inserted", "updated", "unchanged", "rejected")
-SHOWN = ("kind", "file", "run", "rows", *COUNTS, "seconds", "encoding", "delimiter")
+SHOWN = ("kind", "file", "run", "rows", *COUNTS, "seconds", "encoding", "delimiter", "columns")
 """What --json prints, in this order."""
 
 HELP = """Insert the new rows of FILE, update those that differ, leave the rest alone.
 
     FILE is a CSV file or an XLSX workbook, or - for standard input; its first line names the
     columns. Encoding and delimiter are told by the file, and stated in the report. A row is known
-    by {key}; columns of the same name as ours need no --map. A blank cell, like a column that is
-    not there, leaves what is stored. Blanks at the edges of a cell are dropped.
+    by {key}; columns of the same name as ours need no --map. A column that is not there, like a
+    blank cell unless --blank clear, leaves what is stored. Blanks at the edges of a cell are
+    dropped.
 
     \b
     Columns: {columns}
@@ -79,6 +80,12 @@ OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="A TOML file with [columns], [values.FIELD] and [constants].",
     ),
+    click.option(
+        "--blank",
+        type=click.Choice(["keep", "clear"]),
+        default="keep",
+        help="What a blank cell does to what is stored. Default: keep.",
+    ),
     click.option("--create-missing", is_flag=True, help="Make unknown references by their key."),
     *READING,
     click.option(
@@ -106,6 +113,7 @@ def _add_command(kind: Kind) -> None:
                 dry_run=options["dry_run"],
                 create_missing=options["create_missing"],
                 skip_refused=options["on_error"] == "skip",
+                clears=options["blank"] == "clear",
                 rejects_file=rejects,
                 watch=watch,
                 cancelled=cancelled,
@@ -247,6 +255,17 @@ def _print(report: Report, choices: Choices, as_json: bool, refused: bool) -> No
             f"{report.file}: {_summary(report, choices, refused)}, {report.seconds:.1f} s, "
             f"read as {report.read_as}"
         )
+        if choices.dry_run:
+            _print_changes(report)
+
+
+def _print_changes(report: Report) -> None:
+    for name, count in report.columns.items():
+        click.echo(f"  {name} changes in {count:,} row{'s' if count != 1 else ''}")
+    for sample in report.samples:
+        told = [f"{n} {b!r} -> {a!r}" for n, (b, a) in sample.values.items() if b is not None]
+        if told:
+            click.echo(f"  line {sample.line}, {sample.key}: {', '.join(told)}")
 
 
 def _summary(report: Report, choices: Choices, refused: bool) -> str:

@@ -118,7 +118,7 @@ class RecordPages(Guarded):
         ]
 
     def _entries(self, record: Any) -> list[Any]:
-        return list(db.session.scalars(history.entries_of(record, HISTORY_SHOWN)))
+        return history.entries(db.session(), record, HISTORY_SHOWN)
 
     @expose("/delete/", methods=("GET", "POST"))
     def delete_view(self) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
 
 from backoffice.imports.complaints import every_complaint
-from backoffice.imports.kinds import Field
+from backoffice.imports.kinds import Field, default_of
 from backoffice.imports.mapping import Layout
 from backoffice.imports.stage import Stage, analyze_stage, with_references
 
@@ -66,7 +66,7 @@ def _count(connection: Connection, stage: Stage) -> Counts:
 
 
 def _find(connection: Connection, layout: Layout, stage: Stage) -> None:
-    """Fill ``found``: a blank cell leaves what is there, so it makes no difference."""
+    """Fill ``found`` with the rows that are new, differ or are wrong."""
     table = layout.kind.table
     joined, ids = with_references(layout, stage)
     values: dict[Field, ColumnElement[Any]] = {
@@ -77,7 +77,9 @@ def _find(connection: Connection, layout: Layout, stage: Stage) -> None:
         table, and_(*(table.c[field.column.name] == values[field] for field in keys))
     )
     differs = [
-        and_(value.is_not(None), value.is_distinct_from(table.c[field.column.name]))
+        func.coalesce(
+            value, default_of(field.column) if layout.clears else table.c[field.column.name]
+        ).is_distinct_from(table.c[field.column.name])
         for field, value in values.items()
         if field not in keys
     ]

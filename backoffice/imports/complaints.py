@@ -46,7 +46,8 @@ def every_complaint(
 
 def _missing(layout: Layout, stage: Stage) -> list[Select[Any]]:
     """New rows without what a new row needs."""
-    found, told, needs = stage.found, stage.complaints.c, f"a new {layout.kind.noun}"
+    found, told = stage.found, stage.complaints.c
+    needs = f"{'every' if layout.clears else 'a new'} {layout.kind.noun} needs"
     complaints = []
     for field in layout.kind.fields.values():
         cell = layout.cell(field.name)
@@ -58,8 +59,8 @@ def _missing(layout: Layout, stage: Stage) -> list[Select[Any]]:
         is_told = exists().where(told.line == found.c.line, told.header == header)
         keys = (layout.kind.fields[name].column.name for name in layout.key)
         complaints.append(
-            _complaint(stage, header, f"is missing: {needs} needs {field.name}").where(
-                found.c.row_id.is_(None),
+            _complaint(stage, header, f"is missing: {needs} {field.name}").where(
+                true() if cell and layout.clears else found.c.row_id.is_(None),
                 found.c[field.name].is_(None) if cell else true(),
                 ~is_told,
                 *(found.c[key].is_not(None) for key in keys if key in found.c),
@@ -100,7 +101,8 @@ def _after(layout: Layout, stage: Stage, used: list[Column[Any]]) -> Select[Any]
     columns = []
     for column in used:
         staged = found.c[column.name] if column.name in found.c else null()
-        known = [] if alone else [table.c[column.name], default_of(column)]
+        stored = [] if layout.clears and column.name in found.c else [table.c[column.name]]
+        known = [] if alone else [*stored, default_of(column)]
         columns.append(func.coalesce(staged, *known, null()).label(column.name))
     return (
         select(found.c.line, *columns)

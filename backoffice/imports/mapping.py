@@ -63,13 +63,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Layout:
-    """A file's header understood: the cells in use, the row's key, the columns left aside."""
+    """A file's header understood: the cells in use, the row's key, the columns left aside.
+
+    ``clears`` says what a blank cell means: nothing, or the column's default.
+    """
 
     kind: Kind
     width: int
     key: tuple[str, ...]
     cells: tuple[Cell, ...]
     ignored: tuple[str, ...]
+    clears: bool = False
 
     @property
     def key_header(self) -> str:

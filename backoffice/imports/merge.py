@@ -6,7 +6,8 @@ ends a run, the ledger says up to which line of the file it is merged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Insert,
+    Integer,
     Select,
     Table,
     Update,
@@ -34,11 +36,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from backoffice.imports import changes, ledger
+from backoffice.imports.differences import value_after
 from backoffice.imports.kinds import Field, default_of
 from backoffice.imports.mapping import Layout
 from backoffice.imports.refused import FileRefused
 from backoffice.imports.stage import Stage
-from backoffice.imports.work import CHUNK, write
+from backoffice.imports.work import write
 from backoffice.models import history_rows
 
 AFTER = bindparam("after", type_=BigInteger)
@@ -64,6 +67,8 @@ class Merge:
 
     :param entries: Table -> the run's history entry about it.
     :param at: Stamped on every row that is written.
+    :param changed: The fields in which rows differed when they were checked. Only these are set:
+        SQLite writes every index and calls every trigger of a column that is set to what it is.
     """
 
     connection: Connection
@@ -72,17 +77,18 @@ class Merge:
     run: int
     entries: dict[str, int]
     at: datetime
+    changed: Collection[str]
     created: dict[str, int] = field(default_factory=dict)
 
-    def chunk(self, after: int) -> Merged | None:
-        """Merge the next rows behind line ``after``; None when there are none.
+    def chunk(self, after: int, rows: int) -> Merged | None:
+        """Merge the next ``rows`` behind line ``after``; None when there are none.
 
         :raises FileRefused: somebody changed the tables so that the rows cannot be taken any more.
         """
-        return write(self.connection, lambda: self._chunk(after))
+        return write(self.connection, lambda: self._chunk(after, rows))
 
-    def _chunk(self, after: int) -> Merged | None:
-        line, expected, known = self._run(self._bounds, after=after).one()
+    def _chunk(self, after: int, rows: int) -> Merged | None:
+        line, expected, known = self._run(self._bounds, after=after, rows=rows).one()
         if line is None:
             return None
         here = {"after": after, "last": line}
@@ -93,7 +99,9 @@ class Merge:
             self._run(self._owner_touch, **here)
             self._run(self._owner_log, **here)
         arrived = self._look_again(here)
-        updated = self._update(here, known + arrived)
+        # Of a row that somebody else inserted, every column may differ.
+        merge = replace(self, changed=self.layout.kind.fields) if arrived else self
+        updated = merge._update(here, known + arrived)  # noqa: SLF001 - its own
         inserted = self._insert(here) if expected > known + arrived else 0
         merged = Merged(line, inserted, updated, arrived + expected - inserted - updated)
         self._note(merged, created)
@@ -130,7 +138,9 @@ class Merge:
     def _bounds(self) -> Select[Any, int, int]:
         found = self.stage.found
         rows = select(found.c.line, found.c.row_id).where(found.c.line > AFTER)
-        chunk = rows.order_by(found.c.line).limit(CHUNK).subquery("chunk")
+        chunk = (
+            rows.order_by(found.c.line).limit(bindparam("rows", type_=Integer)).subquery("chunk")
+        )
         return select(func.max(chunk.c.line), func.count(), func.count(chunk.c.row_id))
 
     @cached_property
@@ -174,7 +184,7 @@ class Merge:
     def _update(self, here: dict[str, int], known: int) -> int:
         if not known or not self._after:
             return 0
-        if self._postgresql:
+        if self._postgresql and self._owner_touch is None:  # else the order's lock covers its lines
             self._run(self._lock, **here)
         logged = self._count(self._update_log, here)
         updated = self._count(self._update_rows, here)
@@ -185,13 +195,10 @@ class Merge:
 
     @cached_property
     def _after(self) -> dict[str, ColumnElement[Any]]:
-        """Column -> its value after; the row as it is now, not as the check saw it.
-
-        A blank cell must not undo what staff changed.
-        """
-        table, found = self._table, self.stage.found
-        columns = [c.field.column for c in self.layout.cells if c.field.name not in self.layout.key]
-        return {c.name: func.coalesce(found.c[c.name], table.c[c.name]) for c in columns}
+        """Column -> its value after."""
+        fields = [c.field for c in self.layout.cells if c.field.name not in self.layout.key]
+        columns = [field.column for field in fields if field.name in self.changed]
+        return {c.name: value_after(self.layout, self.stage, c) for c in columns}
 
     @cached_property
     def _differing(self) -> ColumnElement[bool]:

@@ -45,5 +45,6 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
         choices or Choices(),
         create_missing=chosen["create_missing"],
         skip_refused=chosen["skip_refused"],
+        clears=chosen["clears"],
     )
     return run_import(KINDS[noted.kind], source, mapping, same)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from backoffice import history
 from backoffice.imports import ledger
 from backoffice.imports.check import Counts, check, to_create
+from backoffice.imports.differences import Sample, changes_by_column, samples
 from backoffice.imports.kinds import Kind
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, Layout, match
@@ -25,7 +26,7 @@ from backoffice.imports.rejects import Reject, rejects
 from backoffice.imports.stage import Stage, fill, make_stage
 from backoffice.imports.undo import take_back
 from backoffice.imports.validate import Complaint, validate
-from backoffice.imports.work import looking, own_connection, write
+from backoffice.imports.work import Pace, looking, own_connection, write
 
 COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
 
@@ -34,6 +35,7 @@ COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
 class Choices:
     """How to import: the options of the command.
 
+    ``clears`` says that a blank cell empties what is stored; else it leaves it as it is.
     ``watch`` wraps the open file, so that a progress bar sees how much was read; ``waiting`` is
     called once when another import comes first; ``cancelled`` is asked between any two batches or
     chunks. An exception in the middle of a statement could not be taken back by that connection.
@@ -43,6 +45,7 @@ class Choices:
     dry_run: bool = False
     create_missing: bool = False
     skip_refused: bool = False
+    clears: bool = False
     rejects_file: Path | None = None
     run: int | None = None
     watch: Callable[[BinaryIO], BinaryIO] | None = None
@@ -56,8 +59,9 @@ class Report:
 
     Inserted, updated, unchanged and rejected add up to the rows of the file. Where a refused row
     refuses the file, the rows without a fault count as unchanged: they changed nothing.
-    ``run`` is the run's number in the ledger, None when nothing was written. ``meanwhile`` counts
-    the rows that others had changed between the check of the file and its merge.
+    ``columns`` maps a field to the number of known rows in which it changes. ``run`` is the run's
+    number in the ledger, None when nothing was written. ``meanwhile`` counts the rows that others
+    had changed between the check of the file and its merge.
     """
 
     kind: str
@@ -75,6 +79,8 @@ class Report:
     read_as: str = ""
     created: dict[str, int] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    columns: dict[str, int] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
     rejects: tuple[Reject, ...] = ()
 
 
@@ -90,6 +96,7 @@ def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) 
     """
     begun = time.monotonic()
     layout = match(kind, mapping, source.header, source.header_line)
+    layout = replace(layout, clears=choices.clears)
     with own_connection() as connection:
         to = make_stage(connection, layout)
         complaints: list[Complaint] = []
@@ -129,6 +136,8 @@ class _Job:
         connection, layout, to = self.connection, self.layout, self.to
         with looking(connection):
             counts = check(connection, layout, to, create_missing=self.choices.create_missing)
+            columns = changes_by_column(connection, layout, to)
+            shown = samples(connection, layout, to)
             named = rejects(connection, self.source, layout, to, self.choices.rejects_file)
         if counts.refused and not self.choices.skip_refused:
             counts = Counts(0, 0, counts.refused)
@@ -144,6 +153,8 @@ class _Job:
             unchanged=self.total - counts.new - counts.changed - counts.refused,
             rejected=counts.refused,
             ignored=layout.ignored,
+            columns=columns,
+            samples=shown,
             rejects=named,
         )
         return _Checked(counts, report)
@@ -167,7 +178,7 @@ class _Job:
 
     @property
     def _chosen(self) -> dict[str, Any]:
-        names = ("create_missing", "skip_refused")
+        names = ("create_missing", "skip_refused", "clears")
         return {name: getattr(self.choices, name) for name in names}
 
     def _interrupted(self, identity: dict[str, Any]) -> Row[Any] | None:
@@ -224,7 +235,7 @@ class _Job:
 
     def _merge(self, run: int, checked: _Checked) -> Report:
         try:
-            meanwhile = self._merge_chunks(run)
+            meanwhile = self._merge_chunks(run, checked.report.columns)
         except (RunCancelledError, FileRefused, IntegrityError) as error:
             take_back(self.connection, run, cancelled=True)
             if isinstance(error, IntegrityError):
@@ -241,7 +252,7 @@ class _Job:
             meanwhile=meanwhile,
         )
 
-    def _merge_chunks(self, run: int) -> int:
+    def _merge_chunks(self, run: int, changed: Collection[str]) -> int:
         """Merge what is left; returns the number of rows that others changed meanwhile."""
         with looking(self.connection):
             noted = ledger.get(self.connection, run)
@@ -252,13 +263,18 @@ class _Job:
             run,
             entries=noted.entries,
             at=datetime.now(UTC),
+            changed=changed,
             created=dict(noted.created),
         )
         line, meanwhile = noted.merged_line, 0
-        while merged := merge.chunk(line):
+        pace = Pace()
+        while True:
             _stop_if(self.choices.cancelled)
+            with pace.timed() as rows:
+                merged = merge.chunk(line, rows)
+            if merged is None:
+                return meanwhile
             line, meanwhile = merged.line, meanwhile + merged.meanwhile
-        return meanwhile
 
     def _finish(self, run: int) -> Row[Any]:
         ledger.finish(self.connection, run, ledger.DONE, datetime.now(UTC))

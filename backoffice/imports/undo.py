@@ -46,7 +46,7 @@ from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.merge import LOGGED, stamp
 from backoffice.imports.queue import turn
 from backoffice.imports.stage import analyze_stage
-from backoffice.imports.work import CHUNK, looking, own_connection, write
+from backoffice.imports.work import Pace, looking, own_connection, write
 from backoffice.models import HistoryEntry, history_rows
 
 NAMED = 1_000
@@ -147,9 +147,11 @@ class _Undo:
             after = ledger.get(self.connection, self.noted.id).undone.get(self.table.name, -1)
         self._list()
         last: int | None = after
+        pace = Pace()
         while last is not None:
             after = last
-            last = write(self.connection, partial(self._chunk, after))
+            with pace.timed() as rows:
+                last = write(self.connection, partial(self._chunk, after, rows))
 
     @property
     def owner(self) -> Table:
@@ -202,11 +204,11 @@ class _Undo:
                 Index(f"undo_{table.name}_{column.name}", column).create(self.connection)
             analyze_stage(self.connection, listed)
 
-    def _chunk(self, after: int) -> int | None:
+    def _chunk(self, after: int, most: int) -> int | None:
         """Take back the next rows behind ``after``; returns the last owner's id."""
         listed = self.listed
         rows = select(listed.c.owner_id).where(listed.c.owner_id > after)
-        chunk = rows.order_by(listed.c.owner_id).limit(CHUNK).subquery("chunk")
+        chunk = rows.order_by(listed.c.owner_id).limit(most).subquery("chunk")
         last = self.connection.scalar(select(func.max(chunk.c.owner_id)))
         if last is None:
             return None

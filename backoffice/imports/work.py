@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import sleep
+from time import monotonic, sleep
 from typing import TypeVar
 
 from sqlalchemy import Connection, text
@@ -14,8 +14,14 @@ from backoffice.database import db, is_busy
 
 T = TypeVar("T")
 
-CHUNK = 5_000
-"""Rows written in one transaction: about 0.2 s, for which others may have to wait."""
+CHUNK_SECONDS = 0.35
+"""How long one transaction may take; others have to wait for it.
+
+Not much less: each transaction writes the pages of the indexes anew, mostly the same ones.
+"""
+
+FEWEST_ROWS = 1_000
+MOST_ROWS = 50_000
 
 PAUSE = 0.004
 """Seconds between two transactions on SQLite; a waiting writer asks every 0.002."""
@@ -29,8 +35,25 @@ POSTGRES_LIMITS = {
     # Else each row's foreign keys are planned anew: a product took 50 µs and not 33.
     "plan_cache_mode": "auto",
 }
-SQLITE_PATIENCE_MS = 600_000
-"""How long an import waits for other writers; staff at their desks wait less."""
+SQLITE_LIMITS = {
+    "busy_timeout": "600000",  # ms; staff at their desks wait less
+    "cache_size": "-32768",  # KiB; sorting takes as much again
+}
+
+
+class Pace:
+    """How many rows the next transaction takes, by how long the last one took."""
+
+    def __init__(self) -> None:
+        self.rows = FEWEST_ROWS
+
+    @contextmanager
+    def timed(self) -> Iterator[int]:
+        begun = monotonic()
+        yield self.rows
+        seconds = max(monotonic() - begun, CHUNK_SECONDS / 100)
+        fitting = int(self.rows * CHUNK_SECONDS / seconds)
+        self.rows = max(FEWEST_ROWS, min(fitting, 2 * self.rows, MOST_ROWS))
 
 
 @contextmanager
@@ -43,7 +66,8 @@ def own_connection() -> Iterator[Connection]:
                     for name, value in POSTGRES_LIMITS.items():
                         connection.execute(text(f"SET {name} = '{value}'"))
                 else:
-                    connection.execute(text(f"PRAGMA busy_timeout = {SQLITE_PATIENCE_MS}"))
+                    for name, value in SQLITE_LIMITS.items():
+                        connection.execute(text(f"PRAGMA {name} = {value}"))
             if connection.dialect.name == "postgresql":
                 # Prepared, a statement would keep the plan that was right for an empty table.
                 driver = connection.connection.driver_connection

@@ -34,6 +34,7 @@ class HistoryEntry(Base):
     """
 
     __tablename__ = "history"
+    __allow_unmapped__ = True  # of_row
     __table_args__ = (
         # Serves history.entries_of: one record's changes, newest first.
         Index(None, "table_name", "row_id", "id"),
@@ -49,6 +50,14 @@ class HistoryEntry(Base):
     label: Mapped[str] = mapped_column(String(300), server_default="", default="")
     changes: Mapped[dict[str, Any]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
 
+    of_row: dict[str, list[Any]] | None = None
+    """What a write of many rows did to the one whose history is shown; set by history.entries."""
+
+    @property
+    def row_changes(self) -> dict[str, list[Any]]:
+        """Field -> [before, after] of the one row that the entry is shown for."""
+        return (self.changes if self.row_id is not None else self.of_row) or {}
+
     @property
     def others(self) -> str:
         """How many rows were changed with the record: ``12,344 others``, empty for none."""
@@ -57,10 +66,10 @@ class HistoryEntry(Base):
 
     @property
     def told(self) -> list[Told]:
-        """The changes of a single record in words; lines last, by number."""
+        """The changes of one record in words; lines last, by number."""
         told: list[Told] = []
         lines: dict[int, dict[str, list[Any]]] = {}
-        for name, pair in self.changes.items():
+        for name, pair in self.row_changes.items():
             of_a_line = OF_A_LINE.fullmatch(name)
             if of_a_line:
                 lines.setdefault(int(of_a_line[1]), {})[of_a_line[2]] = pair
@@ -95,6 +104,8 @@ def _told_line(line: str, changes: dict[str, list[Any]]) -> list[Told]:
         return [_told(name, pair, f"{line} ") for name, pair in changes.items()]
     side, done = (1, "added") if before is None else (0, "removed")
     values = {name: _said(name, pair[side]) for name, pair in changes.items()}
+    if "quantity" not in values:
+        return [Told(f"{line} {done}", None, "")]
     said = f"{values.get('product')} × {values.get('quantity')} at {values.get('unit_price')}"
     discount = values.get("discount", "0")
     if Decimal(discount):

@@ -11,12 +11,12 @@ from sqlalchemy import event
 
 from backoffice import cli
 from backoffice.database import db
-from backoffice.imports import merge, undo, work
+from backoffice.imports import work
 
 
 def main() -> None:
     left, rows = int(sys.argv.pop(1)), int(sys.argv.pop(1))
-    work.CHUNK = merge.CHUNK = undo.CHUNK = rows
+    work.FEWEST_ROWS = work.MOST_ROWS = rows
     began = 0
 
     def count(connection, _cursor, statement, *_):

@@ -17,7 +17,8 @@ class TestCommand:
         assert (ran.returncode, ran.stderr) == (0, "")
         told = json.loads(ran.stdout)
         assert " ".join(told) == (
-            "kind file run rows inserted updated unchanged rejected seconds encoding delimiter"
+            "kind file run rows inserted updated unchanged rejected seconds "
+            "encoding delimiter columns"
         )
         assert (told["kind"], told["rows"], told["inserted"]) == ("products", 3, 3)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from backoffice.config import ROOT
 from backoffice.database import begins_reading
-from backoffice.imports import merge
+from backoffice.imports import work
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.resume import resume
 from backoffice.imports.undo import undo
@@ -56,7 +56,8 @@ def known(load, make):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(merge, "CHUNK", CHUNK)
+    monkeypatch.setattr(work, "FEWEST_ROWS", CHUNK)
+    monkeypatch.setattr(work, "MOST_ROWS", CHUNK)
 
 
 @pytest.fixture

@@ -1,13 +1,31 @@
 """One import from file to tables: what is written, what is refused, what is counted."""
 
 import tracemalloc
+from contextlib import contextmanager
 
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from backoffice.database import db
-from backoffice.models import HistoryEntry, Order, OrderLine, Product, Supplier
+from backoffice.imports.undo import undo
+from backoffice.models import Category, HistoryEntry, Order, OrderLine, Product, Supplier
+from tests import stored
 from tests.imports.conftest import counts, products, reasons
 from tests.pages import save, visit
+
+
+@contextmanager
+def written(app):
+    """Collects the statements that run inside."""
+    ran = []
+
+    def note(_connection, _cursor, statement, *_):
+        ran.append(statement)
+
+    event.listen(stored.engine(app), "before_cursor_execute", note)
+    try:
+        yield ran
+    finally:
+        event.remove(stored.engine(app), "before_cursor_execute", note)
 
 
 class TestMerge:
@@ -93,6 +111,89 @@ class TestMerge:
         assert versions == [2, 1]
 
 
+class TestBlankCells:
+    ROWS = "sku,name,category,stock,description\nSKU0001,Tea,,,\nSKU0002,Coffee,,3,x\n"
+
+    def test_leave_what_is_stored(self, load, make, session):
+        self.fill(make, session)
+
+        load("products", self.ROWS)
+
+        session.expire_all()
+        product = session.scalar(select(Product).where(Product.sku == "SKU0001"))
+        assert (product.name, product.stock, product.description) == ("Tea", 5, "Long")
+        assert product.category_id is not None
+
+    def test_clear_it_when_told_to(self, load, make, session):
+        self.fill(make, session)
+
+        report = load("products", self.ROWS, clears=True)
+
+        assert counts(report) == (0, 2, 0, 0)
+        assert report.columns == {"name": 2, "category": 2, "stock": 2, "description": 2}
+        session.expire_all()
+        product = session.scalar(select(Product).where(Product.sku == "SKU0001"))
+        assert (product.name, product.stock, product.description) == ("Tea", 0, "")
+        assert product.category_id is None
+        assert counts(load("products", self.ROWS, clears=True)) == (0, 0, 2, 0)
+
+    def test_are_refused_where_something_must_be_there(self, load, make, unchanged):
+        make.products(2)
+
+        with unchanged():
+            report = load("products", "sku,name,price\nSKU0001,,\nSKU0002,B,1\n", clears=True)
+
+        assert reasons(report) == [
+            "line 2, column name: is missing: every product needs name",
+            "line 2, column price: is missing: every product needs price",
+        ]
+
+    def fill(self, make, session):
+        make.products(2)
+        category = Category(name="Drinks")
+        for product in session.scalars(select(Product)):
+            product.category, product.stock, product.description = category, 5, "Long"
+        session.commit()
+
+
+class TestWhatChanges:
+    def test_is_counted_by_column_and_shown_before_and_after(self, load, make):
+        make.products(3)
+        make.suppliers(2)
+        file = (
+            "sku,name,supplier,price,active\nSKU0001,Tea,SUP1,1.5,no\nNEW,New,SUP2,2,\n"
+            "SKU0002,Product 2,SUP2,,\nSKU0003,Cocoa,OTHER,,yes\n"
+        )
+
+        report = load("products", file, dry_run=True, create_missing=True)
+
+        assert counts(report) == (1, 3, 0, 0)
+        assert report.columns == {"name": 2, "supplier": 2, "price": 1, "active": 1}
+        first, second, third, new = report.samples
+        assert (first.line, first.key) == (2, "SKU0001")
+        assert first.values["name"] == ("Product 1", "Tea")
+        assert first.values["active"] == ("yes", "no")
+        assert first.values["price"][1] == "1.50"
+        assert second.values == {"supplier": ("SUP1", "SUP2")}
+        assert third.values["supplier"] == ("SUP1", "OTHER")
+        assert new.values == {
+            "name": (None, "New"),
+            "supplier": (None, "SUP2"),
+            "price": (None, "2.00"),
+        }
+
+    def test_alone_is_written(self, load, make, session, app):
+        """A column that is the same in every row is not set: see ``merge.Merge.changed``."""
+        make.products(2)
+
+        with written(app) as ran:
+            load("products", "sku,name,price\nSKU0001,Product 1,99\nSKU0002,Product 2,98\n")
+
+        [update] = [sql for sql in ran if sql.startswith("UPDATE products")]
+        assert "price=" in update
+        assert "name=" not in update
+
+
 class TestHistory:
     def test_shows_every_import_on_the_pages_of_the_rows_that_it_wrote(self, client, load, make):
         make.suppliers()
@@ -119,6 +220,53 @@ class TestHistory:
         [entry] = visit(client, "/admin/orders/details/", id=touched).history
         assert entry.startswith("Imported from order-lines.csv")
         assert visit(client, "/admin/orders/details/", id=other).history == []
+
+    def test_tells_what_the_import_did_to_the_row(self, client, load, make, session):
+        make.products(1)
+        make.suppliers(2)
+        load(
+            "products",
+            "sku,name,supplier,price,active\nSKU0001,Tea,SUP2,1234.5678,no\n",
+            create_missing=True,
+        )
+        product = session.scalar(select(Product.id))
+        before = session.scalar(select(HistoryEntry.label))
+        session.rollback()
+
+        [entry] = visit(client, "/admin/products/details/", id=product).history
+
+        assert before == "products.csv"
+        assert "name: Product 1 → Tea" in entry
+        assert "supplier: SUP1 → SUP2" in entry
+        assert "→ 1234.5678" in entry
+        assert "active: yes → no" in entry
+
+    def test_tells_what_undoing_it_did(self, app, client, load, make, session):
+        make.products(1)
+        report = load("products", "sku,name\nSKU0001,Tea\n")
+        with app.app_context():
+            undo(report.run)
+        product = session.scalar(select(Product.id))
+        session.rollback()
+
+        undone, imported = visit(client, "/admin/products/details/", id=product).history
+
+        assert undone.startswith("Import undone from products.csv")
+        assert "name: Tea → Product 1" in undone
+        assert "name: Product 1 → Tea" in imported
+
+    def test_tells_what_it_did_to_the_lines_of_an_order(self, client, load, make):
+        touched, _ = make.orders(2)
+        make.products(1)
+
+        load(
+            "order-lines",
+            "order,line_no,product,quantity,unit_price\nORD0001,1,,9,\nORD0001,7,SKU0001,2,1\n",
+        )
+
+        [entry] = visit(client, "/admin/orders/details/", id=touched).history
+        assert "Line 1 quantity: 1 → 9" in entry
+        assert "Line 7 added" in entry
 
     def test_shows_the_import_that_created_what_it_refers_to(self, client, load, make, session):
         [known] = make.suppliers()
