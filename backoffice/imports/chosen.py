@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backoffice.imports.mapping import FieldMap
 from backoffice.imports.read import Reading, reading_again
-from backoffice.imports.run import Choices
 
 HOW = ("create_missing", "skip_refused", "clears")
-"""The choices about rows, of those that an import has."""
-
-
-def _usual() -> dict[str, bool]:
-    known = {part.name for part in fields(Choices)}
-    return {name: False for name in HOW if name in known}
+"""The choices about rows."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +18,12 @@ class Chosen:
 
     reading: Reading = field(default_factory=Reading)
     mapping: FieldMap = field(default_factory=lambda: FieldMap({}, {}, {}))
-    how: dict[str, bool] = field(default_factory=_usual)
+    how: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(HOW, False))
 
     @classmethod
     def of(cls, kept: dict[str, Any]) -> Chosen:
         """What ``kept`` says, as ``as_kept`` made it."""
-        how = {name: bool(kept.get(name)) for name in _usual()}
+        how = {name: bool(kept.get(name)) for name in HOW}
         return cls(reading_again(kept["reading"]), FieldMap(**kept["mapping"]), how)
 
     def as_kept(self) -> dict[str, Any]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from backoffice.imports.run import COUNTS, Report
-from backoffice.models.columns import exact_to_text
 
 SHOWN = 20
 """Refused cells, and samples of changes, that are kept."""
@@ -27,29 +24,16 @@ def told(report: Report) -> dict[str, Any]:
             [reject.line, reject.column, _cut(reject.value), _cut(reject.reason, 400)]
             for reject in report.rejects[:SHOWN]
         ],
-        "columns": dict(getattr(report, "columns", {})),
+        "columns": report.columns,
         "samples": [
-            [
-                sample.line,
-                str(sample.key),
-                {name: list(map(said, pair)) for name, pair in sample.values.items()},
-            ]
-            for sample in getattr(report, "samples", ())[:SHOWN]
+            [line, key, {name: [_said(value) for value in pair] for name, pair in values.items()}]
+            for line, key, values in report.samples[:SHOWN]
         ],
     }
 
 
-def said(value: Any) -> Any:
-    """One value as a person reads it; None stays, for an empty one."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Decimal):
-        return exact_to_text(value)
-    if isinstance(value, datetime | date):
-        return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
-    return _cut(str(value))
+def _said(value: str | None) -> str | None:
+    return None if value is None else _cut(value)
 
 
 def _cut(text: str, longest: int = LONGEST_VALUE) -> str:

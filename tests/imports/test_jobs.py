@@ -22,7 +22,9 @@ from tests import stored
 from tests.conftest import SECRET
 from tests.imports.conftest import products
 from tests.imports.test_views import check, newest, uploaded
-from tests.redis_server import redis  # noqa: F401 - a fixture
+from tests.redis_server import redis
+
+__all__ = ["redis"]
 
 
 SLOW = """
