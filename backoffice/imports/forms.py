@@ -93,7 +93,7 @@ class ReadingForm(Form):
 class UploadForm(ReadingForm):
     """A new import."""
 
-    kind = SelectField("What it holds", choices=_choices(NAMES))
+    kind = SelectField("What it holds", choices=_choices(NAMES), default="products")
     file = FileField(
         "File",
         [InputRequired("Choose a file.")],
@@ -123,7 +123,7 @@ class RowsForm(Form):
             {"stop": "One refuses the file", "skip": "Leave them out, import the others"}
         ),
     )
-    create_missing = BooleanField("Add what rows refer to and is not there yet, named by its key")
+    create_missing = BooleanField("Add what rows refer to and is not known")
 
     @property
     def how(self) -> dict[str, bool]:

@@ -43,10 +43,11 @@ def fitting(kind: str, header: Iterable[str]) -> Select[ImportMapping]:
 def keep(
     session: Session, kind: str, name: str, header: Iterable[str], choices: dict[str, Any]
 ) -> str:
-    """Save ``choices`` under ``name``, in place of what had it; ``saved`` or ``replaced``."""
+    """Save ``choices`` under ``name``: it is ``saved``, has ``replaced`` another, or was ``used``."""
     same = ImportMapping.kind == kind, ImportMapping.name == name
     mapping = session.scalar(select(ImportMapping).where(*same))
-    done = "replaced" if mapping else "saved"
+    same_as_before = mapping and mapping.choices == choices
+    done = "used" if same_as_before else "replaced" if mapping else "saved"
     mapping = mapping or ImportMapping(kind=kind, name=name)
     mapping.fingerprint, mapping.choices = fingerprint(header), choices
     mapping.actor, mapping.updated_at = history.author().actor, datetime.now(UTC)

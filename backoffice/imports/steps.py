@@ -112,7 +112,8 @@ class StepPages:
         )
         if name := " ".join(request.form.get("save_as", "").split())[: saved.LONGEST_NAME]:
             done = saved.keep(db.session(), noted.kind, name, header, chosen.as_kept())
-            flash(f"The mapping {name} was {done}.", "success")
+            if done != "used":
+                flash(f"The mapping {name} was {done}.", "success")
         return self._check(noted, chosen)
 
     @expose("/<int:run>/check/", methods=("GET", "POST"))
@@ -183,11 +184,14 @@ class StepPages:
         problems: list[str] | None = None,
     ) -> Any:
         source = noted.report["source"]
-        told = noted.report.get("problem")
+        kind, told = KINDS[noted.kind], noted.report.get("problem")
+        tables = [kind.fields[name].reference for name in sorted(kind.creates)]
+        names = " and ".join(column.table.name for column in tables if column is not None)
+        form.create_missing.label.text = f"Add unknown {names}, named by their key"
         return self.render(
             "imports/map.html",
             noted=noted,
-            kind=KINDS[noted.kind],
+            kind=kind,
             source=source,
             columns=_columns(source),
             unlisted=max(0, len(source["header"]) - matching.MOST_COLUMNS),
@@ -200,7 +204,7 @@ class StepPages:
             save_as=request.form.get("save_as", kept.name if kept else ""),
             longest_name=saved.LONGEST_NAME,
             label=matching.label,
-            needed=needed_fields(KINDS[noted.kind]),
+            needed=needed_fields(kind),
         )
 
 
