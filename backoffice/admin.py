@@ -7,6 +7,7 @@ from flask_admin import Admin
 
 from backoffice.catalog.views import CategoryView, ProductView, SupplierView
 from backoffice.dashboard.views import DashboardView
+from backoffice.imports.views import ImportView
 from backoffice.orders.views import CustomerView, OrderView
 
 
@@ -20,3 +21,4 @@ def init_app(app: Flask) -> None:
     admin.add_view(CategoryView(name="Categories", endpoint="categories"))
     admin.add_view(OrderView(name="Orders", endpoint="orders"))
     admin.add_view(CustomerView(name="Customers", endpoint="customers"))
+    admin.add_view(ImportView(name="Imports", endpoint="imports"))

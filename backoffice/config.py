@@ -34,6 +34,7 @@ class Settings:
     statement_timeout_ms: int = 15_000
     lock_timeout_ms: int = 5_000
     secure_cookies: bool = False
+    upload_mb: float = 200.0
     proxies: int = 0
     testing: bool = False
 
@@ -65,7 +66,8 @@ class Settings:
             # Browsers refuse the __Host- prefix on a cookie that is not Secure.
             "SESSION_COOKIE_NAME": "__Host-session" if self.secure_cookies else "session",
             "PERMANENT_SESSION_LIFETIME": 12 * 3600,
-            # Bounds every body; Flask's own form limits bound multipart bodies only.
+            # Bounds every body but that of a file to import; Flask's own form limits bound
+            # multipart bodies only.
             "MAX_CONTENT_LENGTH": 4 * 1024 * 1024,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
             "SQLALCHEMY_ENGINE_OPTIONS": self._engine_options(),
@@ -76,6 +78,8 @@ class Settings:
             "WTF_CSRF_SSL_STRICT": self.secure_cookies,
             "SLOW_STATEMENT_MS": self.slow_statement_ms,
             "STATEMENT_TIMEOUT_MS": self.statement_timeout_ms,
+            "REDIS_URL": self.redis_url,
+            "UPLOAD_BYTES": int(self.upload_mb * 1024 * 1024),
         }
 
     def _engine_options(self) -> dict[str, Any]:
@@ -118,6 +122,7 @@ class Settings:
             slow_statement_ms=_number(environ, "BACKOFFICE_SLOW_STATEMENT_MS", 100),
             statement_timeout_ms=int(_number(environ, "BACKOFFICE_STATEMENT_TIMEOUT_MS", 15_000)),
             lock_timeout_ms=int(_number(environ, "BACKOFFICE_LOCK_TIMEOUT_MS", 5_000)),
+            upload_mb=_number(environ, "BACKOFFICE_UPLOAD_MB", 200),
             proxies=_proxies(environ.get("BACKOFFICE_PROXIES") or "0"),
             secure_cookies=_flag(environ, "BACKOFFICE_SECURE_COOKIES", default=not embedded),
         )

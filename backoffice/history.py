@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -73,8 +75,23 @@ class Author:
     means: str
 
 
+_acting: ContextVar[Author | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting_for(who: Author) -> Iterator[None]:
+    """What changes inside is told as made by ``who``: who asked for a job, not what runs it."""
+    token = _acting.set(who)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def author() -> Author:
     """The signed-in member of staff, or the account that runs the command."""
+    if acting := _acting.get():
+        return acting
     if has_request_context():
         return Author(getattr(current_user, "email", "nobody"), "browser")
     try:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from sqlalchemy import func, insert, select
 
 from backoffice.database import db
-from backoffice.models import Category, Customer, Order, OrderLine, OrderStatus, Product, Supplier
+from backoffice.imports.chosen import Chosen
+from backoffice.imports.read import Reading
+from backoffice.imports.steps import looked_at
+from backoffice.models import (
+    Category,
+    Customer,
+    ImportRun,
+    Order,
+    OrderLine,
+    OrderStatus,
+    Product,
+    Supplier,
+)
 
+FILE = "sku,name,supplier,price,Remark\nP1,Product 1,SUP1,1.50,red\nP2,Product 2,SUP1,dear,\n"
 PLACED = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -80,6 +94,37 @@ class Make:
             if rows:
                 db.session.execute(insert(OrderLine), rows)
             db.session.commit()
+        return ids
+
+    def imports(self, count: int = 1, content: str = FILE, **values: Any) -> list[int]:
+        """Uploaded files of products, checked, with a file of refused rows."""
+        folder = Path(self.app.instance_path) / "imports"
+        folder.mkdir(exist_ok=True)
+        draft = folder / "draft-of-a-test"
+        draft.write_text(content)
+        with self.app.app_context():
+            source = looked_at(draft, "june.csv", Reading())
+        zeros = dict.fromkeys(("rows", "inserted", "updated", "unchanged", "rejected"), 0)
+        preview = {**zeros, "seconds": 0.1, "rejects": [], "columns": {}, "samples": []}
+        ids = self._add(
+            ImportRun,
+            count,
+            lambda n: {
+                "kind": "products",
+                "file": f"june-{n}.csv",
+                "digest": "0" * 64,
+                "choices": Chosen().as_kept(),
+                "state": "checked",
+                "actor": "somebody@example.com",
+                "means": "browser",
+                "report": {"source": source, "preview": preview},
+                **values,
+            },
+        )
+        for run in ids:
+            (folder / str(run)).write_text(content)
+            (folder / f"{run}.rejects").write_text(content)
+        draft.unlink()
         return ids
 
     def _first(self, model: Any, make: Any) -> int:

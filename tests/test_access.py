@@ -112,6 +112,25 @@ ALLOWED = {
     ("POST", "/admin/customers/cell/"): EDITORS,
     ("GET", "/admin/customers/delete/"): MANAGERS,
     ("POST", "/admin/customers/delete/"): MANAGERS,
+    ("GET", "/admin/imports/"): VIEWERS,
+    ("GET", "/admin/imports/<int:run>/"): VIEWERS,
+    ("GET", "/admin/imports/new/"): MANAGERS,
+    ("POST", "/admin/imports/new/"): MANAGERS,
+    ("GET", "/admin/imports/<int:run>/map/"): MANAGERS,
+    ("POST", "/admin/imports/<int:run>/map/"): MANAGERS,
+    ("GET", "/admin/imports/<int:run>/check/"): MANAGERS,  # leads back to the run
+    ("POST", "/admin/imports/<int:run>/check/"): MANAGERS,
+    ("GET", "/admin/imports/<int:run>/apply/"): MANAGERS,  # leads back to the run
+    ("POST", "/admin/imports/<int:run>/apply/"): MANAGERS,
+    ("GET", "/admin/imports/<int:run>/cancel/"): MANAGERS,  # leads back to the run
+    ("POST", "/admin/imports/<int:run>/cancel/"): MANAGERS,
+    ("GET", "/admin/imports/<int:run>/again/"): MANAGERS,  # leads back to the run
+    ("POST", "/admin/imports/<int:run>/again/"): MANAGERS,
+    ("GET", "/admin/imports/<int:run>/undo/"): MANAGERS,
+    ("POST", "/admin/imports/<int:run>/undo/"): MANAGERS,
+    ("GET", "/admin/imports/<int:run>/rejects/"): MANAGERS,
+    ("GET", "/admin/imports/mappings/"): MANAGERS,
+    ("POST", "/admin/imports/mappings/"): MANAGERS,
 }
 """Every route with the roles that may use it. HEAD goes with GET."""
 
@@ -137,6 +156,7 @@ def records(make) -> dict[str, int]:
         "products": make.products()[0],
         "customers": make.customers()[0],
         "orders": make.orders()[0],
+        "imports": make.imports()[0],
     }
 
 
@@ -160,6 +180,8 @@ def address(rule: str, records: dict[str, int]) -> str:
     if rule.endswith("<path:filename>"):
         return rule.replace("<path:filename>", "css/app.css")
     section = rule.split("/")[2] if rule.startswith("/admin/") else ""
+    if section == "imports":
+        return rule.replace("<int:run>", str(records["imports"]))
     if rule.endswith("/cell/"):
         return f"{rule}?id={records[section]}&field={'status' if section == 'orders' else 'name'}"
     if rule.endswith("/views/"):  # its id is a view's

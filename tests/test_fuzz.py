@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from functools import partial
@@ -228,6 +229,23 @@ class TestAddress:
         assert survives(client.get(f"/admin/products/?{many}"))
         assert survives(client.get("/admin/products/?search=" + quote("a b " * 5_000)))
 
+    @pytest.mark.parametrize("page", ["", "map/", "undo/", "rejects/"])
+    def test_of_an_import_takes_every_payload_for_its_number(self, client, filled, page):
+        for text in (*dealt(len(page) % 4, 4), "0", "-1", "9" * 19, "9" * 400, "１"):
+            response = client.get(f"/admin/imports/{quote(text, safe='')}/{page}")
+            response.close()
+            assert response.status_code in (302, 308, 400, 404), text
+
+    def test_of_the_imports_takes_every_payload(self, client, filled, make):
+        [run] = make.imports()
+
+        for text in dealt(0, 3):
+            for query in ({"before": text}, {"after": text}):
+                assert survives(client.get("/admin/imports/", query_string=query)), text
+            assert survives(client.get("/admin/imports/new/", query_string={"kind": text})), text
+            address = f"/admin/imports/{run}/map/"
+            assert survives(client.get(address, query_string={"mapping": text})), text
+
 
 class TestForm:
     @pytest.mark.parametrize("section", SECTIONS)
@@ -318,6 +336,30 @@ class TestForm:
 
         with app.app_context():
             assert [line.id for line in db.session.get(Order, theirs).lines] == [line_id]
+
+    def test_of_an_upload_takes_every_payload(self, client, filled):
+        names = ("kind", "encoding", "delimiter", "skip_lines", "sheet", "dates", "thousands")
+
+        for text, name in zip(dealt(1, 2), cycle(names), strict=False):
+            content = f"sku,{text}\n1,{text}\n".encode("utf-8", "surrogatepass")
+            form = {"kind": "products", "decimal": ".", "dates": "iso", name: text}
+            form["file"] = (io.BytesIO(content), text.replace("\0", "") or "a")
+            response = client.post("/admin/imports/new/", data=form)
+            assert response.status_code in (302, 400, 422), text
+            if response.status_code == 302:
+                assert client.get(response.headers["Location"]).status_code == 200, text
+
+    def test_of_a_mapping_takes_every_payload(self, client, filled, make):
+        [run] = make.imports()
+        good = {"column-0": "sku", "column-1": "name", "column-2": "supplier", "column-3": "price"}
+        names = ("column-0", "column-1", "constant-stock", "save_as", "on_error", "clears", "do")
+
+        for text, name in zip(dealt(2, 4), cycle(names), strict=False):
+            form = {"on_error": "stop", "clears": "", **good, name: text}
+            assert survives(client.post(f"/admin/imports/{run}/map/", data=form)), text
+            assert survives(client.get(f"/admin/imports/{run}/map/")), text
+            assert survives(client.get(f"/admin/imports/{run}/")), text
+        assert survives(client.get("/admin/imports/mappings/"))
 
 
 class TestStoredText:

@@ -32,6 +32,7 @@ COMMANDS = {
     "indexes": ("backoffice.cli.indexes", "Compare and build the declared indexes."),
     "serve": ("backoffice.cli.serve", "Run the production server."),
     "users": ("backoffice.cli.users", "Say who may sign in."),
+    "worker": ("backoffice.cli.worker", "Run background jobs."),
 }
 
 

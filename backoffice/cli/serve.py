@@ -15,6 +15,7 @@ from backoffice import create_app
 from backoffice.cli import fail, with_app
 from backoffice.config import Settings
 from backoffice.database import db
+from backoffice.imports.background import Workers
 from backoffice.monitoring.health import why_not_ready
 
 THREADS = 8
@@ -33,6 +34,7 @@ class Server(BaseApplication):
     def __init__(self, host: str, port: int, workers: int) -> None:
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.workers = workers
+        self.jobs: Workers | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -45,16 +47,26 @@ class Server(BaseApplication):
             "graceful_timeout": 30,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "worker_exit": self.end_jobs,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        app = letting_go(create_app())
+        made = create_app()
+        if not made.config["REDIS_URL"]:  # else `manage.py worker` does them
+            self.jobs = Workers(made)
+            self.jobs.start()
+        app = letting_go(made)
         # What is there now stays: the collector would look through all of it again and again.
         gc.collect()
         gc.freeze()
         return app
+
+    def end_jobs(self, _server: Any, _worker: Any) -> None:
+        """Let the jobs come to a point from where the next process goes on."""
+        if self.jobs is not None:
+            self.jobs.stop()
 
 
 def letting_go(app: Any) -> Any:

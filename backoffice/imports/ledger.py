@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,28 @@ from backoffice.imports.mapping import FieldMap
 from backoffice.imports.read import Source
 from backoffice.models import ImportRun
 
+# In the browser a run is there from the upload of its file on; a command's when it writes.
+UPLOADED = "uploaded"
+CHECKING = "checking"
+CHECKED = "checked"
+QUEUED = "queued"
+REFUSED = "refused"
 RUNNING = "running"
 DONE = "done"
 CANCELLING = "cancelling"
 CANCELLED = "cancelled"
+UNDO_QUEUED = "undo queued"
 UNDOING = "undoing"
 UNDONE = "undone"
 
 UNFINISHED = (RUNNING, CANCELLING, UNDOING)
 """States in which a run that nobody works at was interrupted."""
+
+PENDING = (CHECKING, QUEUED, UNDO_QUEUED, *UNFINISHED)
+"""States that a job ends."""
+
+UNWRITTEN = (UPLOADED, CHECKING, CHECKED, QUEUED, REFUSED)
+"""States of a run that has written nothing."""
 
 assert isinstance(ImportRun.__table__, Table)  # noqa: S101 - for the type checker
 RUNS = ImportRun.__table__
@@ -52,8 +66,18 @@ def identity(source: Source, mapping: FieldMap, choices: dict[str, Any]) -> dict
     }
 
 
-def begin(connection: Connection, source: Source, kind: Kind, planned: dict[str, Any]) -> int:
-    """Note a run that is about to write its first chunk; returns its number."""
+def begin(
+    connection: Connection,
+    source: Source,
+    kind: Kind,
+    planned: dict[str, Any],
+    run: int | None = None,
+) -> int:
+    """Note a run that is about to write its first chunk; returns its number.
+
+    :param run: The run that is noted already, and queued.
+    :raises RunCancelledError: it is queued no more.
+    """
     who = history.author()
     values = {
         "kind": kind.name,
@@ -64,9 +88,19 @@ def begin(connection: Connection, source: Source, kind: Kind, planned: dict[str,
         "means": who.means,
         **planned,
     }
+    if run is not None:
+        if not move(connection, run, (QUEUED,), **values, started_at=datetime.now(UTC)):
+            raise RunCancelledError
+        return run
     run = connection.scalar(insert(RUNS).values(values).returning(RUNS.c.id))
     assert run is not None  # noqa: S101 - RETURNING of an insert has a row
     return int(run)
+
+
+def move(connection: Connection, run: int, states: Collection[str], **values: Any) -> bool:
+    """Change what is noted of ``run`` if it is in one of ``states``; whether it was."""
+    changed = update(RUNS).where(RUNS.c.id == run, RUNS.c.state.in_(states)).values(values)
+    return connection.scalar(changed.returning(RUNS.c.id)) is not None
 
 
 def note(connection: Connection, run: int, **values: Any) -> None:

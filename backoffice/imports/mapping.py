@@ -23,6 +23,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,15 @@ class MappingError(Exception):
 
 @dataclass(frozen=True)
 class FieldMap:
-    """Field -> header, field -> their value -> our value, field -> constant."""
+    """Field -> header, field -> their value -> our value, field -> constant.
+
+    ``ignored`` are fields that no column sets, although one is called so.
+    """
 
     columns: dict[str, str]
     values: dict[str, dict[str, str]]
     constants: dict[str, str]
+    ignored: list[str] = dataclass_field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,10 @@ def match(kind: Kind, mapping: FieldMap, header: tuple[str, ...], line: int = 1)
 
     :raises FileRefused: a mapped or needed column is missing, or stands there twice.
     """
-    folded = [_fold(name) for name in header]
+    folded = [fold(name) for name in header]
     given = mapping.columns | dict.fromkeys(mapping.constants, "")
-    wanted = {name: name for name in kind.fields if name in folded} | given
+    called = {name: name for name in kind.fields if name in folded and name not in mapping.ignored}
+    wanted = called | given
     cells = []
     for name, theirs in wanted.items():
         constant = mapping.constants.get(name)
@@ -136,12 +142,12 @@ def _key(kind: Kind, given: Iterable[str], header: tuple[str, ...], line: int) -
 
 
 def _position(folded: list[str], theirs: str, field: str, line: int) -> int:
-    count = Counter(folded)[_fold(theirs)]
+    count = Counter(folded)[fold(theirs)]
     if not count:
         raise FileRefused(line, f"column {theirs!r}, mapped to {field}, is missing from the header")
     if count > 1:
         raise FileRefused(line, f"column {theirs!r} stands in the header {count} times: keep one")
-    return folded.index(_fold(theirs))
+    return folded.index(fold(theirs))
 
 
 def _read_sections(kind: Kind, file: Path, mapping: FieldMap) -> None:
@@ -195,5 +201,6 @@ def _known(kind: Kind, field: Any, where: str) -> str:
     return field
 
 
-def _fold(header: str) -> str:
+def fold(header: str) -> str:
+    """``header`` as headers are compared."""
     return header.strip().casefold()

@@ -1,12 +1,12 @@
-"""One import a table at a time: the next waits until the one before it has ended, or has died."""
+"""One import a table at a time, and one worker a run: locks that end with whoever holds them."""
 
 from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 from sqlalchemy import Connection, Table, text
 
@@ -26,8 +26,7 @@ def turn(
 
     :param waiting: Called once when there is somebody to wait for.
     """
-    wait = _advisory_lock if connection.dialect.name == "postgresql" else _file_lock
-    with wait(connection, table) as try_lock:
+    with _lock(connection, table.name) as try_lock:
         if not try_lock():
             if waiting:
                 waiting()
@@ -36,28 +35,69 @@ def turn(
         yield
 
 
+def is_free(connection: Connection, table: Table) -> bool:
+    """Whether nobody has the turn for ``table`` just now."""
+    with _lock(connection, table.name) as try_lock:
+        return try_lock()
+
+
 @contextmanager
-def _advisory_lock(connection: Connection, table: Table) -> Iterator[Callable[[], bool]]:
+def alone(connection: Connection, run: int, patience: float = 1.0) -> Iterator[bool]:
+    """Whether nobody else works at ``run``; nobody else will meanwhile.
+
+    Held from the reading of the file on, while the turn comes only with its merge.
+
+    :param patience: Seconds to wait for somebody who only looks whether it is free.
+    """
+    until = monotonic() + patience
+    with _lock(connection, _name(run)) as try_lock:
+        while not (locked := try_lock()) and monotonic() < until:
+            sleep(SECONDS_BETWEEN_LOOKS)
+        yield locked
+
+
+def is_left_alone(connection: Connection, run: int) -> bool:
+    """Whether nobody works at ``run`` just now."""
+    with alone(connection, run, patience=0) as is_ours:
+        return is_ours
+
+
+def _name(run: int) -> str:
+    # Locks beside the embedded database are files that stay: a bounded number of them. Two runs
+    # that share one are worked at one after the other.
+    return f"run-{run % 64}"
+
+
+def _lock(connection: Connection, name: str) -> AbstractContextManager[Callable[[], bool]]:
+    wait = _advisory_lock if connection.dialect.name == "postgresql" else _file_lock
+    return wait(connection, name)
+
+
+@contextmanager
+def _advisory_lock(connection: Connection, name: str) -> Iterator[Callable[[], bool]]:
     """Asked for again and again: who waits in a statement keeps its snapshot, and vacuum back."""
-    key = {"key": f"import into {table.name}"}
+    key = {"key": f"import into {name}"}
+    locked = False
 
     def try_lock() -> bool:
+        nonlocal locked
         with looking(connection):
-            locked = text("SELECT pg_try_advisory_lock(hashtext(:key))")
-            return bool(connection.scalar(locked, key))
+            lock = text("SELECT pg_try_advisory_lock(hashtext(:key))")
+            locked = bool(connection.scalar(lock, key))
+        return locked
 
     try:
         yield try_lock
     finally:
-        if not connection.invalidated and not connection.in_transaction():
+        if locked and not connection.invalidated and not connection.in_transaction():
             with looking(connection):
                 connection.execute(text("SELECT pg_advisory_unlock(hashtext(:key))"), key)
 
 
 @contextmanager
-def _file_lock(connection: Connection, table: Table) -> Iterator[Callable[[], bool]]:
+def _file_lock(connection: Connection, name: str) -> Iterator[Callable[[], bool]]:
     database = Path(str(connection.engine.url.database))
-    with database.with_name(f"{database.name}.{table.name}.lock").open("a") as file:
+    with database.with_name(f"{database.name}.{name}.lock").open("a") as file:
 
         def try_lock() -> bool:
             try:

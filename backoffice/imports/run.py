@@ -39,6 +39,7 @@ class Choices:
     ``watch`` wraps the open file, so that a progress bar sees how much was read; ``waiting`` is
     called once when another import comes first; ``cancelled`` is asked between any two batches or
     chunks. An exception in the middle of a statement could not be taken back by that connection.
+    ``run`` is the run in the ledger that this is, where the browser has noted it already.
     """
 
     dry_run: bool = False
@@ -46,6 +47,7 @@ class Choices:
     skip_refused: bool = False
     clears: bool = False
     rejects_file: Path | None = None
+    run: int | None = None
     watch: Callable[[BinaryIO], BinaryIO] | None = None
     waiting: Callable[[], None] | None = None
     cancelled: Callable[[], bool] = bool
@@ -188,8 +190,10 @@ class _Job:
             earlier = ledger.interrupted(self.connection, self.layout.kind)
         if earlier is None:
             return None
-        same = earlier.kind == self.layout.kind.name and all(
-            getattr(earlier, name) == value for name, value in identity.items()
+        same = (
+            earlier.kind == self.layout.kind.name
+            and self.choices.run in {None, earlier.id}
+            and all(getattr(earlier, name) == value for name, value in identity.items())
         )
         if earlier.state == ledger.RUNNING and same:
             return earlier
@@ -209,7 +213,7 @@ class _Job:
         def begin() -> int:
             counts = {name: getattr(report, name) for name in COUNTS}
             planned = {**identity, "total": report.rows, "rejected": report.rejected}
-            run = ledger.begin(connection, self.source, kind, planned)
+            run = ledger.begin(connection, self.source, kind, planned, self.choices.run)
             told = {"kind": kind.name, "file": report.file, "import": run, **counts}
             made = {name: {**told, "inserted": count} for name, count in missing.items()}
             tables = made | {table.name: told for table in (kind.table, kind.owner)}

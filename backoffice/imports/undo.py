@@ -96,6 +96,8 @@ def undo(run: int, waiting: Callable[[], None] | None = None) -> Undone:
                 raise RunRefusedError(f"run {run} of {noted.file} is undone already")
             if noted.state == ledger.CANCELLED:
                 raise RunRefusedError(f"run {run} of {noted.file} was cancelled and taken back")
+            if noted.state in ledger.UNWRITTEN or not noted.entries:
+                raise RunRefusedError(f"run {run} of {noted.file} has changed nothing")
             cancelled = noted.state in {ledger.RUNNING, ledger.CANCELLING}
             return take_back(connection, run, cancelled=cancelled)
 

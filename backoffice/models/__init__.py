@@ -7,6 +7,7 @@ metadata complete for migrations.
 from backoffice.models.category import Category
 from backoffice.models.customer import Customer
 from backoffice.models.history import HistoryEntry, history_rows
+from backoffice.models.import_mapping import ImportMapping
 from backoffice.models.import_run import ImportRun
 from backoffice.models.order import REVENUE_STATUSES, Order, OrderLine, OrderStatus
 from backoffice.models.product import Product
@@ -20,6 +21,7 @@ __all__ = [
     "Category",
     "Customer",
     "HistoryEntry",
+    "ImportMapping",
     "ImportRun",
     "Order",
     "OrderLine",

@@ -17,13 +17,16 @@ PLAIN_JSON = JSON().with_variant(JSONB(), "postgresql")
 
 
 class ImportRun(Base):
-    """The ledger of one import that wrote something; kept in step with each chunk that it merged.
+    """The ledger of one import: of a command's when it writes, in the browser from the upload on.
+
+    It is kept in step with each chunk that is merged.
 
     ``digest`` is the SHA-256 of the file, ``choices`` how it was read and mapped: both equal, it is
     the same import again. Rows up to ``merged_line`` of the file are merged. ``entries`` maps a
     table to its history entry, which lists the written rows; ``created`` a table to the number of
     rows that were made for references; ``undone`` a table to the last row id that undoing has
-    passed.
+    passed. ``asked_by`` is who asked in the browser for what is to be done now, and ``progress``
+    how far that is: ``read`` of ``size`` bytes, ``tries``, and the ``problem`` that it met.
     """
 
     __tablename__ = "imports"
@@ -48,6 +51,8 @@ class ImportRun(Base):
     entries: Mapped[dict[str, int]] = mapped_column(PLAIN_JSON, server_default="{}", default=dict)
     created: Mapped[dict[str, int]] = mapped_column(PLAIN_JSON, server_default="{}", default=dict)
     undone: Mapped[dict[str, int]] = mapped_column(PLAIN_JSON, server_default="{}", default=dict)
+    asked_by: Mapped[str | None] = mapped_column(String(255))
+    progress: Mapped[dict[str, Any]] = mapped_column(PLAIN_JSON, server_default="{}", default=dict)
     report: Mapped[dict[str, Any]] = mapped_column(PLAIN_JSON, server_default="{}", default=dict)
 
     @property

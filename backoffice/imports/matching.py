@@ -1,0 +1,94 @@
+"""The columns of a file beside our fields: proposed, shown in a form, and read from it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backoffice.imports.kinds import Kind
+from backoffice.imports.mapping import FieldMap, fold
+
+MOST_COLUMNS = 300
+"""Columns offered for mapping; further ones are left aside."""
+
+LONGEST_CONSTANT = 200
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Place of a column -> the field that it sets; field -> the value of all rows."""
+
+    columns: dict[int, str]
+    constants: dict[str, str]
+
+
+def proposed(kind: Kind, header: Sequence[str], mapping: FieldMap | None = None) -> Proposal:
+    """What ``mapping`` says of ``header``; without one, what the names of the columns say."""
+    folded = [fold(name) for name in header]
+    if mapping is None:
+        names = [re.sub(r"[\s_-]+", "_", name) for name in folded]
+        columns = {names.index(field): field for field in kind.fields if field in names}
+        return Proposal(columns, {})
+    called = {name: name for name in kind.fields if name in folded and name not in mapping.ignored}
+    wanted = called | mapping.columns
+    columns = {
+        folded.index(fold(theirs)): field
+        for field, theirs in wanted.items()
+        if field not in mapping.constants and fold(theirs) in folded
+    }
+    return Proposal(columns, dict(mapping.constants))
+
+
+def chosen(kind: Kind, header: Sequence[str], form: Mapping[str, str]) -> Proposal:
+    """What the form says; what it cannot say is left out."""
+    columns = {
+        place: field
+        for place in range(min(len(header), MOST_COLUMNS))
+        if (field := form.get(f"column-{place}", "")) in kind.fields
+    }
+    constants = {
+        name: text
+        for name in kind.fields
+        if (text := form.get(f"constant-{name}", "").strip()[:LONGEST_CONSTANT])
+    }
+    return Proposal(columns, constants)
+
+
+def as_mapping(kind: Kind, header: Sequence[str], proposal: Proposal) -> FieldMap:
+    """The same as an import takes it."""
+    columns = {field: header[place] for place, field in proposal.columns.items()}
+    folded = {fold(name) for name in header}
+    ignored = [name for name in kind.fields if name in folded and name not in columns]
+    return FieldMap(columns, {}, proposal.constants, ignored)
+
+
+def problems(kind: Kind, header: Sequence[str], proposal: Proposal) -> list[str]:
+    """What is wrong with it, each in a sentence."""
+    found = []
+    names = Counter(fold(name) for name in header)
+    for field, times in Counter(proposal.columns.values()).items():
+        if times > 1:
+            found.append(f"{label(field)} is set by {times} columns: keep one.")
+    for place, field in proposal.columns.items():
+        if names[fold(header[place])] > 1:
+            found.append(
+                f"The file has more than one column {header[place]}: rename all but one of them."
+            )
+        if field in proposal.constants:
+            found.append(
+                f"{label(field)} is set by a column and by a value for all rows: keep one."
+            )
+    given = {*proposal.columns.values(), *proposal.constants}
+    key = kind.key if not kind.short_key or set(kind.key) <= given else kind.short_key
+    missing = [name for name in key if name not in given]
+    if missing:
+        words = " and ".join(label(name).lower() for name in missing)
+        found.append(f"Say which column holds {words}: by it a {kind.noun} is known.")
+    return list(dict.fromkeys(found))
+
+
+def label(field: str) -> str:
+    """What people call a field."""
+    return field.replace("_", " ").capitalize()

@@ -1,0 +1,248 @@
+"""The first two steps of an import in the browser: the file, then which column is what."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+from flask import current_app, flash, redirect, request
+from flask_admin import expose
+from flask_login import current_user
+from sqlalchemy import Row
+from werkzeug.datastructures import CombinedMultiDict
+from werkzeug.wrappers import Response
+
+from backoffice.access import Action, may
+from backoffice.database import db
+from backoffice.imports import asks, background, jobs, ledger, matching, saved, uploads
+from backoffice.imports.chosen import Chosen
+from backoffice.imports.forms import ReadingForm, RowsForm, UploadForm
+from backoffice.imports.kinds import KINDS, Kind
+from backoffice.imports.mapping import FieldMap
+from backoffice.imports.matching import Proposal
+from backoffice.imports.read import FileRefused, Reading, open_source, rows
+from backoffice.imports.words import for_people
+from backoffice.models import ImportMapping
+
+SMALL = 256 * 1024
+"""Bytes of a file that is checked while somebody waits; a larger one by a job."""
+
+SMALL_WORKBOOK = 32 * 1024
+EXAMPLES = 3
+LONGEST_EXAMPLE = 60
+
+
+def allow_upload(*_: Any) -> None:
+    """Let the one request that brings a file be as large as a file may be.
+
+    Called before anything reads the body; of a stranger's, no more is read than of any other.
+    """
+    if request.endpoint != "imports.new_view" or request.method != "POST":
+        return
+    # The body comes as slowly as the network is: nobody may wait for a lock meanwhile.
+    db.session.connection(execution_options={"begins_reading": True})
+    if may(current_user, Action.IMPORT):
+        request.max_content_length = current_app.config["UPLOAD_BYTES"]
+    db.session.commit()
+
+
+class StepPages:
+    """Adds the pages that come before an import."""
+
+    needs: ClassVar[dict[str, Action]] = dict.fromkeys(
+        ("new_view", "map_view", "check_view"), Action.IMPORT
+    )
+
+    # What the declaring view adds.
+    render: Any
+    get_url: Any
+    asked_run: Any
+    refuse_state: Any
+
+    @expose("/new/", methods=("GET", "POST"))
+    def new_view(self) -> Any:
+        """Take a file and look what it is."""
+        if request.method == "GET":
+            return self._show_upload(UploadForm(request.args))
+        form = UploadForm(CombinedMultiDict([request.form, request.files]))
+        if not form.validate():
+            return self._show_upload(form), 422
+        upload = form.file.data
+        name = uploads.shown_name(upload.filename)
+        with uploads.received(upload) as path:
+            try:
+                source = looked_at(path, name, form.reading)
+            except FileRefused as refusal:
+                form.file.errors = [for_people(f"{name} {refusal}")]
+                return self._show_upload(form), 422
+            digest = ledger.digest(path)
+            connection = db.session.connection()
+            run = asks.add(connection, form.kind.data, name, digest, source)
+            path.rename(uploads.path_of(run))
+            place = str(uploads.path_of(run))
+            ledger.note(connection, run, path=place)
+            db.session.commit()
+        return redirect(self.get_url(".map_view", run=run))
+
+    @expose("/<int:run>/map/", methods=("GET", "POST"))
+    def map_view(self, run: int) -> Any:
+        """Say which column of the file sets which field, and what becomes of the rows."""
+        noted = self.asked_run(run)
+        if noted.state not in asks.MAPPABLE or not uploads.path_of(run).is_file():
+            return self.refuse_state(noted)
+        kind, header = KINDS[noted.kind], noted.report["source"]["header"]
+        if request.method == "GET":
+            kept = self._kept(noted, header)
+            how = Chosen.of(kept.choices if kept else noted.choices)
+            known = how.mapping if kept or is_mapped(how.mapping) else None
+            proposal = matching.proposed(kind, header, known)
+            return self._show_map(noted, proposal, RowsForm.over(how.how), kept=kept)
+        if request.form.get("do") == "read":
+            return self._read_anew(noted)
+        proposal, form = matching.chosen(kind, header, request.form), RowsForm(request.form)
+        problems = matching.problems(kind, header, proposal)
+        if problems or not form.validate():
+            return self._show_map(noted, proposal, form, problems=problems), 422
+        chosen = Chosen(
+            reading=Chosen.of(noted.choices).reading,
+            mapping=matching.as_mapping(kind, header, proposal),
+            how={name: form.how[name] for name in Chosen().how},
+        )
+        if name := " ".join(request.form.get("save_as", "").split())[: saved.LONGEST_NAME]:
+            done = saved.keep(db.session(), noted.kind, name, header, chosen.as_kept())
+            flash(f"The mapping {name} was {done}.", "success")
+        return self._check(noted, chosen)
+
+    @expose("/<int:run>/check/", methods=("GET", "POST"))
+    def check_view(self, run: int) -> Any:
+        """Check once more: by now the data may be another, or the good rows are to go alone."""
+        noted = self.asked_run(run)
+        if request.method == "GET":  # somebody reloads the page or follows its address
+            return redirect(self.get_url(".run_view", run=noted.id))
+        chosen = Chosen.of(noted.choices)
+        if request.form.get("skip"):
+            chosen.how["skip_refused"] = True
+        return self._check(noted, chosen)
+
+    def _check(self, noted: Row[Any], chosen: Chosen) -> Response:
+        path = uploads.path_of(noted.id)
+        is_there = path.is_file()
+        if not is_there or not asks.check(db.session.connection(), noted, chosen):
+            db.session.rollback()
+            return self.refuse_state(noted)  # type: ignore[no-any-return]
+        db.session.commit()
+        db.session.remove()
+        if path.stat().st_size <= (SMALL_WORKBOOK if _is_zip(path) else SMALL):
+            jobs.work(noted.id)
+        else:
+            background.soon(noted.id)
+        return redirect(self.get_url(".run_view", run=noted.id))
+
+    def _read_anew(self, noted: Row[Any]) -> Any:
+        form = ReadingForm(request.form)
+        kind, header = KINDS[noted.kind], noted.report["source"]["header"]
+        how = RowsForm.over(Chosen.of(noted.choices).how)
+        proposal = matching.proposed(kind, header)
+        if not form.validate():
+            return self._show_map(noted, proposal, how, reading=form), 422
+        db.session.commit()  # nobody waits for a lock while the file is looked at
+        try:
+            source = looked_at(uploads.path_of(noted.id), noted.file, form.reading)
+        except FileRefused as refusal:
+            problems = [for_people(str(refusal))]
+            return self._show_map(noted, proposal, how, reading=form, problems=problems), 422
+        if not asks.read_anew(db.session.connection(), noted, source):
+            return self.refuse_state(noted)
+        db.session.commit()
+        return redirect(self.get_url(".map_view", run=noted.id))
+
+    def _kept(self, noted: Row[Any], header: list[str]) -> ImportMapping | None:
+        """The saved mapping that the address names; else, for a new file, one that fits it."""
+        asked = request.args.get("mapping", "")
+        if asked:
+            of_kind = saved.of_kind(noted.kind)
+            return next((m for m in db.session.scalars(of_kind) if str(m.id) == asked), None)
+        if is_mapped(Chosen.of(noted.choices).mapping):
+            return None
+        return db.session.scalars(saved.fitting(noted.kind, header).limit(1)).first()
+
+    def _show_upload(self, form: UploadForm) -> Any:
+        limit = current_app.config["UPLOAD_BYTES"] / 1024**2
+        return self.render("imports/new.html", form=form, limit=f"{limit:,.0f} MB")
+
+    def _show_map(
+        self,
+        noted: Row[Any],
+        proposal: Proposal,
+        form: RowsForm,
+        *,
+        kept: ImportMapping | None = None,
+        reading: ReadingForm | None = None,
+        problems: list[str] | None = None,
+    ) -> Any:
+        source = noted.report["source"]
+        told = noted.report.get("problem")
+        return self.render(
+            "imports/map.html",
+            noted=noted,
+            kind=KINDS[noted.kind],
+            source=source,
+            columns=_columns(source),
+            unlisted=max(0, len(source["header"]) - matching.MOST_COLUMNS),
+            proposal=proposal,
+            form=form,
+            reading=reading or ReadingForm.over(noted.choices["reading"]),
+            problems=problems or ([for_people(told)] if told else []),
+            kept=kept,
+            mappings=list(db.session.scalars(saved.of_kind(noted.kind))),
+            save_as=request.form.get("save_as", kept.name if kept else ""),
+            longest_name=saved.LONGEST_NAME,
+            label=matching.label,
+            needed=needed_fields(KINDS[noted.kind]),
+        )
+
+
+def is_mapped(mapping: FieldMap) -> bool:
+    """Whether anybody said anything."""
+    return bool(mapping.columns or mapping.constants or mapping.ignored)
+
+
+def needed_fields(kind: Kind) -> list[str]:
+    """What a new row cannot do without."""
+    return [field.name for field in kind.fields.values() if field.needed]
+
+
+def looked_at(path: Path, name: str, reading: Reading) -> dict[str, Any]:
+    """What the file at ``path`` is, and its first rows, as a run keeps it.
+
+    :raises FileRefused: it is nothing that an import takes.
+    """
+    source = open_source(path, name=name, reading=reading)
+    first = [cells for _, cells in islice(rows(source), EXAMPLES)]
+    return {
+        "asked": asdict(reading),
+        "header": list(source.header),
+        "read_as": source.told,
+        "examples": [[_cut(cell) for cell in cells[: len(source.header)]] for cells in first],
+    }
+
+
+def _columns(source: dict[str, Any]) -> list[tuple[int, str, list[str]]]:
+    """Place, name and first values of each column that can be mapped."""
+    return [
+        (place, name, [row[place] for row in source["examples"] if len(row) > place and row[place]])
+        for place, name in enumerate(source["header"][: matching.MOST_COLUMNS])
+    ]
+
+
+def _cut(cell: str) -> str:
+    # A wrong byte stands in the text as half a character, which no database takes.
+    cell = cell.encode("utf-8", "replace").decode().replace("\0", "?")
+    return cell if len(cell) <= LONGEST_EXAMPLE else f"{cell[: LONGEST_EXAMPLE - 1]}…"
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
