@@ -18,9 +18,7 @@ PLAIN_JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 def upgrade() -> None:
     # Without a batch: both databases add a column in place, and no row is copied.
     op.add_column("imports", sa.Column("asked_by", sa.String(255)))
-    op.add_column(
-        "imports", sa.Column("progress", PLAIN_JSON, server_default="{}", nullable=False)
-    )
+    op.add_column("imports", sa.Column("progress", PLAIN_JSON, server_default="{}", nullable=False))
     op.create_table(
         "import_mappings",
         sa.Column("id", KEY, nullable=False),
