@@ -43,7 +43,7 @@ def fitting(kind: str, header: Iterable[str]) -> Select[ImportMapping]:
 def keep(
     session: Session, kind: str, name: str, header: Iterable[str], choices: dict[str, Any]
 ) -> str:
-    """Save ``choices`` under ``name``: it is ``saved``, has ``replaced`` another, or was ``used``."""
+    """Keep ``choices`` under ``name``; returns ``saved``, ``replaced`` or ``used``."""
     same = ImportMapping.kind == kind, ImportMapping.name == name
     mapping = session.scalar(select(ImportMapping).where(*same))
     same_as_before = mapping and mapping.choices == choices

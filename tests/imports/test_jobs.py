@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from backoffice.config import ROOT
 from backoffice.database import begins_reading, db
-from backoffice.imports import background, jobs, merge, queue, undo, uploads, work
+from backoffice.imports import background, jobs, queue, uploads, work
 from backoffice.models import ImportRun, Product
 from tests import stored
 from tests.conftest import SECRET
@@ -29,8 +29,8 @@ __all__ = ["redis"]
 
 SLOW = """
 import sys, time
-from backoffice.imports import merge, work, undo
-work.CHUNK = merge.CHUNK = undo.CHUNK = 10
+from backoffice.imports import merge, work
+work.FEWEST_ROWS = work.MOST_ROWS = 10
 note = merge.ledger.note
 def slowly(*arguments, **values):
     note(*arguments, **values)
@@ -226,8 +226,8 @@ class TestTheLookAfter:
 
 class TestARunThatIsStopped:
     def test_goes_on_where_it_was(self, app, queued, monkeypatch):
-        for module in (work, merge, undo):
-            monkeypatch.setattr(module, "CHUNK", 10)
+        for name in ("FEWEST_ROWS", "MOST_ROWS"):
+            monkeypatch.setattr(work, name, 10)
         asked: list[int] = []
 
         def stopping() -> bool:
@@ -259,8 +259,8 @@ class TestTwoRuns:
         assert newest(app).updated == 60
 
     def test_wait_for_one_that_was_interrupted(self, app, client, queued, monkeypatch):
-        for module in (work, merge, undo):
-            monkeypatch.setattr(module, "CHUNK", 10)
+        for name in ("FEWEST_ROWS", "MOST_ROWS"):
+            monkeypatch.setattr(work, name, 10)
         first = newest(app).id
         asked: list[int] = []
         with app.app_context():
