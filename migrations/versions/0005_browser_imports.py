@@ -18,9 +18,7 @@ PLAIN_JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 def upgrade() -> None:
     # Without a batch: both databases add a column in place, and no row is copied.
     op.add_column("imports", sa.Column("asked_by", sa.String(255)))
-    op.add_column(
-        "imports", sa.Column("progress", PLAIN_JSON, server_default="{}", nullable=False)
-    )
+    op.add_column("imports", sa.Column("progress", PLAIN_JSON, server_default="{}", nullable=False))
     op.create_table(
         "import_mappings",
         sa.Column("id", KEY, nullable=False),
@@ -36,9 +34,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
-        "ix_import_mappings_kind_fingerprint_updated_at",
+        "ix_import_mappings_kind_fingerprint",
         "import_mappings",
-        ["kind", "fingerprint", "updated_at"],
+        ["kind", "fingerprint"],
     )
 
 
