@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -87,12 +88,17 @@ def run(connection: Connection) -> None:
 def run_on_sqlite(connection: Connection) -> None:
     """Run with foreign keys off: rebuilding a parent table would delete its children."""
     driver = connection.connection.driver_connection
-    driver.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
-    try:
-        run(connection)
-    finally:
-        connection.rollback()  # Alembic leaves a transaction open when there was nothing to do
-        driver.execute("PRAGMA foreign_keys = ON")
+    database = Path(str(connection.engine.url.database))
+    with database.with_name(f"{database.name}.migrate.lock").open("a") as file:
+        # Each migration is a transaction: a second deploy would come in between two of them, with
+        # a plan that is made already.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        driver.execute("PRAGMA foreign_keys = OFF")  # has no effect inside a transaction
+        try:
+            run(connection)
+        finally:
+            connection.rollback()  # Alembic leaves a transaction open when nothing was to do
+            driver.execute("PRAGMA foreign_keys = ON")
 
 
 def run_on_postgresql(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -66,6 +67,10 @@ class StepPages:
         """Take a file and look what it is."""
         if request.method == "GET":
             return self._show_upload(UploadForm(request.args))
+        with closing(request):  # what was received lies in a file of its own
+            return self._take()
+
+    def _take(self) -> Any:
         form = UploadForm(CombinedMultiDict([request.form, request.files]))
         if not form.validate():
             return self._show_upload(form), 422

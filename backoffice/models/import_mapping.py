@@ -25,8 +25,8 @@ class ImportMapping(Base):
     __table_args__ = (
         # Also serves imports.saved.of_kind, by name.
         UniqueConstraint("kind", "name"),
-        # Serves imports.saved.fitting: those of a header, newest first.
-        Index(None, "kind", "fingerprint", "updated_at"),
+        # Serves imports.saved.fitting: the few of a header.
+        Index(None, "kind", "fingerprint"),
         filled("name"),
         NO_ID_TWICE,
     )

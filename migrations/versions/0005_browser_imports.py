@@ -34,9 +34,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
-        "ix_import_mappings_kind_fingerprint_updated_at",
+        "ix_import_mappings_kind_fingerprint",
         "import_mappings",
-        ["kind", "fingerprint", "updated_at"],
+        ["kind", "fingerprint"],
     )
 
 

@@ -11,6 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from backoffice.database import db
+from backoffice.models import ImportRun
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.parametrize("app", ["sqlite"], indirect=True),
@@ -33,6 +36,10 @@ def pages(make) -> tuple[str, ...]:
     make.products(1, name=long + "name", sku="LONG-" * 12, price=dear, stock=2_000_000_000)
     customers = make.customers(3)
     orders = make.orders(3, note=long)
+    waiting, checked = make.imports(2, actor=f"{long}@example.com")
+    with make.app.app_context():
+        db.session.get(ImportRun, waiting).state = "running"
+        db.session.commit()
     return (
         *("/admin/", "/admin/?period=90d", "/admin/?period=nonsense"),
         *("/admin/products/", "/admin/products/?search=LONG", "/admin/products/?search=nothing"),
@@ -51,6 +58,9 @@ def pages(make) -> tuple[str, ...]:
         *("/admin/products/details/?id=0", "/nowhere", "/admin/?from=%00"),
         *("/admin/products/views/", "/admin/products/columns/"),
         f"/admin/orders/?columns={WIDE}",
+        *("/admin/imports/", "/admin/imports/new/", "/admin/imports/mappings/"),
+        *(f"/admin/imports/{waiting}/", f"/admin/imports/{checked}/"),
+        f"/admin/imports/{checked}/map/",
     )
 
 

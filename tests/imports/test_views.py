@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import io
+import re
+import stat
 from typing import Any
 
+import pytest
 from flask import Flask
+from sqlalchemy import select, update
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
-from backoffice.imports import jobs
-from backoffice.models import ImportRun, Product
+from backoffice.database import db
+from backoffice.imports import jobs, uploads
+from backoffice.imports.words import for_people
+from backoffice.models import ImportMapping, ImportRun, Product
 from tests import stored
-from tests.imports.conftest import products
+from tests.imports.conftest import HEADER, products
 from tests.pages import Page, filled, visit
 
 IMPORTS = "/admin/imports/"
@@ -20,8 +28,14 @@ def upload(client: Any, content: str | bytes, name: str = "june.csv", **fields: 
     """Send a file as the form does."""
     content = content.encode() if isinstance(content, str) else content
     form = visit(client, f"{IMPORTS}new/").form_with("kind")
-    data = {**filled(form, {"kind": "products", **fields}), "file": (io.BytesIO(content), name)}
-    return client.post(f"{IMPORTS}new/", data=data, content_type="multipart/form-data")
+    return send(client, filled(form, {"kind": "products", **fields}), content, name)
+
+
+def send(client: Any, form: dict[str, str], content: bytes, name: str = "june.csv") -> Any:
+    """Post a form with a file; the client itself would leave a large body open in a file."""
+    boundary, body = encode_multipart({**form, "file": FileStorage(io.BytesIO(content), name)})
+    kind = f'multipart/form-data; boundary="{boundary}"'
+    return client.post(f"{IMPORTS}new/", data=body, content_type=kind)
 
 
 def uploaded(client: Any, content: str | bytes, name: str = "june.csv", **fields: str) -> str:
@@ -73,3 +87,317 @@ class TestUploading:
         assert newest(app).actor == "admin@example.com"
         assert {entry.actor for entry in stored.entries(app)} == {"admin@example.com"}
         assert {entry.means for entry in stored.entries(app)} == {"browser"}
+
+    def test_keeps_the_file_by_number_and_for_its_owner_alone(self, app, client, make):
+        run = uploaded(client, products(1), "../../etc/passwd\x07.csv")
+
+        with app.app_context():
+            path = uploads.path_of(newest(app).id)
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert run.endswith(f"/{newest(app).id}/")
+        assert newest(app).file == "passwd.csv"
+
+    @pytest.mark.parametrize(
+        ("content", "says"),
+        [
+            (b"", "the file is empty"),
+            (b"\x89PNG\r\n\x1a\n" + bytes(50), "this is not text"),
+            (b"PK\x03\x04 but no workbook", "workbook"),
+        ],
+    )
+    def test_takes_no_file_that_is_none(self, app, client, content, says):
+        page = Page(upload(client, content))
+
+        assert page.status == 422
+        assert says in page.errors["file"]
+        assert stored.count(app, ImportRun) == 0
+
+    def test_takes_no_more_than_it_may(self, app, client, monkeypatch):
+        monkeypatch.setitem(app.config, "UPLOAD_BYTES", 5 * 1024 * 1024)
+        line = b"P1,Bolt,SUP1,1.50,1\n"
+        large = HEADER.encode() + line * (4 * 1024 * 1024 // len(line) + 50)
+
+        assert upload(client, large).status_code == 302
+        assert upload(client, large + line * 60_000).status_code == 413
+
+    def test_bounds_strangers_as_every_page_does(self, app, sign_in):
+        viewer = sign_in("viewer")
+
+        answer = send(viewer, {"kind": "products"}, b"x" * 5_000_000)
+
+        assert answer.status_code == 413
+
+    def test_reads_the_file_anew_as_told(self, client, make):
+        make.suppliers()
+        run = uploaded(client, "Prices\nsku;name;supplier;price\nP1;Nut;SUP1;1.234,50\n")
+        form = visit(client, f"{run}map/").form_with("skip_lines")
+
+        told = {"skip_lines": "1", "decimal": ",", "thousands": "point", "do": "read"}
+        client.post(f"{run}map/", data=filled(form, told))
+
+        assert figures(check(client, run)) == ["1", "0", "0", "0"]
+
+
+class TestMapping:
+    FILE = "Article,Description,Cost\nA-1,Bolt,1.50\nA-2,Nut,0.10\n"
+    CHOSEN = {
+        "column-0": "sku",
+        "column-1": "name",
+        "column-2": "price",
+        "constant-supplier": "SUP1",
+    }
+
+    def test_says_what_is_missing_and_what_is_set_twice(self, client, make):
+        run = uploaded(client, self.FILE)
+
+        page = check(client, run, **{"column-1": "name", "column-2": "name"})
+
+        assert page.status == 422
+        assert "Name is set by 2 columns: keep one." in page.text
+        assert "Say which column holds sku: by it a product is known." in page.text
+
+    def test_is_kept_and_offered_to_the_next_file_with_that_header(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, self.FILE)
+        page = check(client, run, **self.CHOSEN, save_as="Nordwind")
+        assert figures(page) == ["2", "0", "0", "0"]
+
+        other = uploaded(client, "cost, ARTICLE ,Description\n2.00,A-3,Washer\n", "july.csv")
+        page = visit(client, f"{other}map/")
+
+        assert "Filled in from the saved mapping Nordwind" in page.text
+        assert figures(check(client, other)) == ["1", "0", "0", "0"]
+        assert "Nordwind" in visit(client, f"{IMPORTS}mappings/").text
+        form = visit(client, f"{IMPORTS}mappings/").form_with("id")
+        client.post(f"{IMPORTS}mappings/", data=form)
+        assert stored.count(app, ImportMapping) == 0
+
+    def test_leaves_a_column_aside_that_is_called_as_a_field(self, app, client, make):
+        make.suppliers()
+        make.products(1)
+        run = uploaded(client, "sku,name,stock\nSKU0001,New name,5\n")
+
+        page = check(client, run, **{"column-2": ""})
+
+        assert figures(page) == ["0", "1", "0", "0"]
+        assert "Columns left aside: stock" in page.text
+        assert "New name" in page.text
+        assert "Rows whose value changes" in page.text
+
+    def test_says_whether_a_blank_cell_clears(self, client, make):
+        make.products(1, description="Long")
+        run = uploaded(client, "sku,description\nSKU0001,\n")
+
+        assert figures(check(client, run)) == ["0", "0", "1", "0"]
+        assert figures(check(client, run, clears="yes")) == ["0", "1", "0", "0"]
+
+
+class TestRefused:
+    FILE = HEADER + "P1,Bolt,SUP1,1.50,1\nP2,Nut,NONE,cheap,1\n"
+
+    def test_rows_are_named_and_can_be_downloaded_mended_and_imported(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, self.FILE)
+        page = check(client, run)
+
+        assert "Nothing can be imported: 1 row of 2 refused" in page.text
+        assert "'" not in page.text.partition("What is wrong")[2].partition("Mend")[0]
+        assert "or choose to add what is not there yet" in page.text
+        with client.get(f"{run}rejects/") as rejects:
+            content = rejects.text
+        assert rejects.headers["Content-Disposition"] == "attachment; filename=june-rejects.csv"
+        assert len(content.splitlines()) == 2
+        mended = content.replace("NONE", "SUP1").replace("cheap", "2.50", 1)
+        assert figures(check(client, uploaded(client, mended))) == ["1", "0", "0", "0"]
+
+    def test_rows_can_be_left_out(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, self.FILE)
+        check(client, run)
+
+        client.post(f"{run}check/", data={"skip": "1"})
+        client.post(f"{run}apply/")
+        work(app)
+
+        assert figures(visit(client, run)) == ["1", "0", "0", "1"]
+        assert newest(app).state == "done"
+
+    def test_by_data_that_changed_since_the_check_it_writes_nothing(self, app, client, make):
+        (supplier,) = make.suppliers()
+        run = uploaded(client, products(3))
+        check(client, run)
+        with stored.elsewhere(app) as connection:
+            connection.exec_driver_sql(f"UPDATE suppliers SET code = 'X' WHERE id = {supplier}")
+
+        client.post(f"{run}apply/")
+        work(app)
+
+        page = visit(client, run)
+        assert newest(app).state == "refused"
+        assert "Refused: nothing was imported" in page.text
+        assert stored.count(app, Product) == 0
+
+
+class TestTheReport:
+    def test_says_where_the_run_differs_from_the_check(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, products(3))
+        check(client, run)
+        first = uploaded(client, products(1), "first.csv")
+        check(client, first)
+        for address in (first, run):
+            client.post(f"{address}apply/")
+            work(app)
+
+        page = visit(client, run)
+
+        assert "Not quite what the check had said" in page.text
+        assert "inserted 2 and not 3" in page.text
+
+    def test_of_a_file_that_changes_nothing_is_done(self, app, client, make):
+        make.suppliers()
+        for name in ("june.csv", "again.csv"):
+            run = uploaded(client, products(2), name)
+            page = check(client, run)
+            client.post(f"{run}apply/")
+            work(app)
+
+        assert "Nothing to change" in page.text
+        assert newest(app).state == "done"
+        assert visit(client, f"{run}undo/").status == 302
+
+    def test_is_linked_from_the_history_of_its_rows(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, products(1))
+        check(client, run)
+        client.post(f"{run}apply/")
+        work(app)
+
+        product = stored.newest(app, Product).id
+        page = client.get(f"/admin/products/details/?id={product}").text
+
+        assert f'from <a href="{run}">june.csv</a>' in page
+
+    def test_shows_a_viewer_what_was_done_and_no_buttons(self, app, client, sign_in, make):
+        (run,) = make.imports()
+        page = visit(sign_in("viewer"), f"{IMPORTS}{run}/")
+
+        assert page.status == 200
+        assert list(page.root.all("form"))[1:] == []  # but for signing out
+
+
+class TestCancel:
+    def test_of_a_run_that_waits_leaves_nothing(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, products(3))
+        check(client, run)
+        client.post(f"{run}apply/")
+
+        client.post(f"{run}cancel/")
+        work(app)
+
+        assert newest(app).state == "cancelled"
+        assert stored.count(app, Product) == 0
+        assert "nothing of it is in the database" in visit(client, run).text
+
+    def test_of_a_run_at_work_takes_back_what_is_written(self, app, client, make, monkeypatch):
+        for name in ("FEWEST_ROWS", "MOST_ROWS"):
+            monkeypatch.setattr(f"backoffice.imports.work.{name}", 10)
+        monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
+        make.suppliers()
+        run = uploaded(client, products(60))
+        check(client, run)
+        client.post(f"{run}apply/")
+        seen: list[int] = []
+
+        def cancel_soon() -> bool:
+            with app.app_context(), db.engine.connect() as connection:
+                line = connection.scalar(select(ImportRun.merged_line))
+                connection.rollback()
+            if line and not seen:
+                seen.append(line)
+                client.post(f"{run}cancel/")
+            return False
+
+        with app.app_context():
+            jobs.work(newest(app).id, cancel_soon)
+
+        assert seen
+        assert newest(app).state == "cancelled"
+        assert stored.count(app, Product) == 0
+
+
+class TestUndo:
+    def test_says_what_it_will_do_and_then_did(self, app, client, make):
+        make.products(3)
+        rows = "".join(f"SKU000{n},Product {n},SUP1,9.99,10\n" for n in (1, 2, 3))
+        run = uploaded(client, HEADER + rows + "NEW,New,SUP1,1,1\n")
+        check(client, run)
+        client.post(f"{run}apply/")
+        work(app)
+        with app.app_context(), db.engine.begin() as connection:
+            edited = update(Product).where(Product.sku == "SKU0002")
+            connection.execute(edited.values(stock=77, version=Product.version + 1))
+
+        page = visit(client, f"{run}undo/")
+        assert "3 changed products get their former values again" in page.text
+        assert "1 new product is deleted" in page.text
+        client.post(f"{run}undo/")
+        work(app)
+
+        page = visit(client, run)
+        assert newest(app).state == "undone"
+        (_, told) = page.root.all("dl", "counts")
+        assert [part.text for part in told.all("dd")] == ["3", "1", "0"]
+        assert "SKU0002 was edited since" in page.text
+        assert stored.count(app, Product) == 3
+
+    def test_twice_does_it_once(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, products(1))
+        check(client, run)
+        client.post(f"{run}apply/")
+        work(app)
+
+        for _ in range(2):
+            client.post(f"{run}undo/")
+            work(app)
+
+        assert "by now the import is as you see it here" in visit(client, run).text
+        assert newest(app).state == "undone"
+
+
+class TestTheList:
+    def test_pages_there_and_back(self, app, client, make):
+        make.imports(60)
+
+        first = visit(client, IMPORTS)
+        second = visit(client, first.links["next"])
+        back = visit(client, second.links["prev"])
+
+        assert "june-60.csv" in first.text
+        assert "june-35.csv" in second.text
+        assert re.findall(r"june-\d+", back.text) == re.findall(r"june-\d+", first.text)
+        assert "prev" not in first.links
+        last = visit(client, second.links["next"])
+        assert "june-1.csv" in last.text
+        assert "next" not in last.links
+
+    def test_costs_two_statements(self, client, make, statements):
+        make.imports(30)
+
+        with statements() as ran:
+            visit(client, IMPORTS)
+
+        assert len(ran) == 2, "\n".join(ran)
+
+
+class TestWords:
+    def test_have_no_options_of_the_command(self):
+        for said in (
+            "is no known supplier: import it first, or add --create-missing",
+            "nothing stands below the 3 lines of --skip-lines: name fewer",
+            "save it as UTF-8, or name the file's encoding, as in --encoding cp1252",
+            "the workbook shows no sheet: name one, as in --sheet Prices",
+        ):
+            assert "--" not in for_people(said)
