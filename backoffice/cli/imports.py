@@ -21,13 +21,12 @@ from rich.progress import Progress
 from backoffice.cli import fail, with_app
 from backoffice.cli.reading import READING, reading
 from backoffice.imports.kinds import KINDS, Kind
-from backoffice.imports.ledger import RunCancelledError, RunRefusedError
+from backoffice.imports.ledger import COUNTS, RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
 from backoffice.imports.read import FileRefused, Reading, open_source
 from backoffice.imports.run import Choices, Report, run_import
 
-COUNTS = ("inserted", "updated", "unchanged", "rejected")
-SHOWN = ("kind", "file", "run", "rows", *COUNTS, "seconds", "encoding", "delimiter", "columns")
+SHOWN = ("kind", "file", "run", *COUNTS, "seconds", "encoding", "delimiter", "columns")
 """What --json prints, in this order."""
 
 HELP = """Insert the new rows of FILE, update those that differ, leave the rest alone.
@@ -117,7 +116,7 @@ def _add_command(kind: Kind) -> None:
                 rejects_file=rejects,
                 watch=watch,
                 cancelled=cancelled,
-                waiting=lambda: click.echo("waiting for another import to end", err=True),
+                waiting=say_waiting,
             )
             name = "standard input" if file == "-" else path.name
             report = _run(kind, path, name, reading(options), mapping, choices)
@@ -222,6 +221,11 @@ def cancellable() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, usual)
 
 
+def say_waiting() -> None:
+    """Say why nothing happens."""
+    click.echo("waiting for another import to end", err=True)
+
+
 def say_cancelled(name: str) -> None:
     """Say that nothing is left, and exit as who was interrupted does."""
     click.echo(f"{name}: cancelled, nothing of it is left in the database", err=True)
@@ -272,7 +276,7 @@ def _summary(report: Report, choices: Choices, refused: bool) -> str:
     rows = f"{report.rows:,} row{'s' if report.rows != 1 else ''}"
     if refused and not choices.skip_refused:
         return f"nothing imported: {report.rejected:,} of {rows} refused"
-    counts = ", ".join(f"{getattr(report, name):,} {name}" for name in COUNTS)
+    counts = ", ".join(f"{getattr(report, name):,} {name}" for name in COUNTS[1:])
     return f"{'dry run' if choices.dry_run else 'done'}, {rows}: {counts}"
 
 

@@ -10,17 +10,14 @@ import click
 from sqlalchemy import Row
 
 from backoffice.cli import fail, with_app
-from backoffice.cli.imports import cancellable, report_resumed, say_cancelled
+from backoffice.cli.imports import cancellable, report_resumed, say_cancelled, say_waiting
 from backoffice.database import begins_reading, db
-from backoffice.imports import ledger
+from backoffice.imports import asks, ledger
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.read import FileRefused
 from backoffice.imports.resume import resume
 from backoffice.imports.run import Choices
 from backoffice.imports.undo import Undone, undo, undone
-
-TOLD = ("run", "kind", "file", "state", "actor", "started_at", "ended_at")
-COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
 
 
 @click.group("imports")
@@ -35,13 +32,13 @@ def command() -> None:
 def list_runs(limit: int, *, as_json: bool) -> None:
     """List the imports that wrote something, newest first."""
     with begins_reading(db.engine).connect() as connection:
-        for noted in connection.execute(ledger.newest(limit)):
+        for noted in connection.execute(asks.newest(limit)):
             told = _told(noted)
             if as_json:
                 click.echo(json.dumps(told))
             else:
                 when = noted.started_at.strftime("%Y-%m-%d %H:%M")
-                counts = ", ".join(f"{told[name]:,} {name}" for name in COUNTS[1:])
+                counts = ", ".join(f"{told[name]:,} {name}" for name in ledger.COUNTS[1:])
                 click.echo(
                     f"{noted.id:>4}  {when}  {noted.actor}  {noted.kind}  {noted.file}  "
                     f"{noted.state}: {counts}"
@@ -81,7 +78,7 @@ def resume_run(run: int) -> None:
     """
     try:
         with cancellable() as cancelled:
-            done = resume(run, Choices(waiting=_waiting, cancelled=cancelled))
+            done = resume(run, Choices(waiting=say_waiting, cancelled=cancelled))
     except (RunRefusedError, FileRefused) as refusal:
         fail(str(refusal))
     except RunCancelledError:
@@ -104,14 +101,10 @@ def undo_run(run: int, *, as_json: bool) -> None:
     reversed, 1 when any stays.
     """
     try:
-        done = undo(run, _waiting)
+        done = undo(run, say_waiting)
     except RunRefusedError as refusal:
         fail(str(refusal))
     _report_undone(done, as_json=as_json)
-
-
-def _waiting() -> None:
-    click.echo("waiting for another import to end", err=True)
 
 
 def _report_undone(done: Undone, *, as_json: bool = False) -> None:
@@ -140,12 +133,5 @@ def _told(noted: Row[Any]) -> dict[str, Any]:
         name: moment.isoformat(timespec="seconds") if moment else None
         for name, moment in (("started_at", noted.started_at), ("ended_at", noted.ended_at))
     }
-    counts = {name: getattr(noted, name) for name in ("inserted", "updated", "rejected")}
-    unchanged = noted.total - sum(counts.values())
-    everything = (
-        {"run": noted.id, "rows": noted.total, "unchanged": unchanged}
-        | {name: getattr(noted, name) for name in ("kind", "file", "state", "actor")}
-        | moments
-        | counts
-    )
-    return {name: everything[name] for name in TOLD + COUNTS}
+    known = {name: getattr(noted, name) for name in ("kind", "file", "state", "actor")}
+    return {"run": noted.id, **known, **moments, **ledger.counts_of(noted)}

@@ -21,12 +21,12 @@ MAPPABLE = (ledger.UPLOADED, ledger.CHECKED, ledger.REFUSED)
 CANCELLABLE = (*MAPPABLE[:2], ledger.CHECKING, ledger.QUEUED, ledger.RUNNING)
 
 
-def newest(size: int, before: int | None = None, after: int | None = None) -> Select[Any]:
-    """One run more than a page has, newest first; of those ``after`` a run, oldest first."""
+def newest(limit: int, before: int | None = None, after: int | None = None) -> Select[Any]:
+    """The runs, newest first; of those ``after`` a run, oldest first."""
     if after is not None:
         later = select(RUNS).where(RUNS.c.id > after)
-        return later.order_by(RUNS.c.id).limit(size + 1)
-    runs = select(RUNS).order_by(RUNS.c.id.desc()).limit(size + 1)
+        return later.order_by(RUNS.c.id).limit(limit)
+    runs = select(RUNS).order_by(RUNS.c.id.desc()).limit(limit)
     return runs if before is None else runs.where(RUNS.c.id < before)
 
 

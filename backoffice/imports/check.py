@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select
 
 from backoffice.imports.complaints import every_complaint
-from backoffice.imports.kinds import Field, default_of
+from backoffice.imports.differences import value_after
+from backoffice.imports.kinds import Field
 from backoffice.imports.mapping import Layout
 from backoffice.imports.stage import Stage, analyze_stage, with_references
 
@@ -77,9 +78,7 @@ def _find(connection: Connection, layout: Layout, stage: Stage) -> None:
         table, and_(*(table.c[field.column.name] == values[field] for field in keys))
     )
     differs = [
-        func.coalesce(
-            value, default_of(field.column) if layout.clears else table.c[field.column.name]
-        ).is_distinct_from(table.c[field.column.name])
+        value_after(layout, field.column, value).is_distinct_from(table.c[field.column.name])
         for field, value in values.items()
         if field not in keys
     ]

@@ -25,14 +25,16 @@ class Sample(NamedTuple):
     values: dict[str, tuple[str | None, str]]
 
 
-def value_after(layout: Layout, stage: Stage, column: Column[Any]) -> ColumnElement[Any]:
-    """What ``column`` of a known row holds after the import.
+def value_after(
+    layout: Layout, column: Column[Any], given: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    """What ``column`` of a known row holds after the import of a file with ``given`` in its cell.
 
     A blank cell leaves the row as it is now, not as the check saw it: so it does not undo what
     staff changed meanwhile.
     """
     blank = default_of(column) if layout.clears else layout.kind.table.c[column.name]
-    return func.coalesce(stage.found.c[column.name], blank)
+    return func.coalesce(given, blank)
 
 
 def changes_by_column(connection: Connection, layout: Layout, stage: Stage) -> dict[str, int]:
@@ -96,7 +98,9 @@ def _set_by(layout: Layout) -> list[Cell]:
 
 def _differs(layout: Layout, stage: Stage, cell: Cell) -> ColumnElement[bool]:
     column = cell.field.column
-    differs = value_after(layout, stage, column).is_distinct_from(layout.kind.table.c[column.name])
+    differs = value_after(layout, column, stage.found.c[column.name]).is_distinct_from(
+        layout.kind.table.c[column.name]
+    )
     if cell.field.reference is None:
         return differs
     found = stage.found.c

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, select, update
 
 from backoffice import history
 from backoffice.imports.kinds import KINDS, Kind
@@ -42,6 +42,10 @@ UNWRITTEN = (UPLOADED, CHECKING, CHECKED, QUEUED, REFUSED)
 
 assert isinstance(ImportRun.__table__, Table)  # noqa: S101 - for the type checker
 RUNS = ImportRun.__table__
+
+
+COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
+"""The rows of a file, and the four kinds of them that add up to these."""
 
 
 class RunRefusedError(Exception):
@@ -119,9 +123,11 @@ def get(connection: Connection, run: int) -> Row[Any]:
     return found
 
 
-def newest(limit: int) -> Select[Any]:
-    """The runs, newest first."""
-    return select(RUNS).order_by(RUNS.c.id.desc()).limit(limit)
+def counts_of(noted: Any) -> dict[str, int]:
+    """The ``COUNTS`` of a run; what is unchanged is the rest."""
+    written = {name: getattr(noted, name) for name in ("inserted", "updated", "rejected")}
+    told = {"rows": noted.total, **written, "unchanged": noted.total - sum(written.values())}
+    return {name: told[name] for name in COUNTS}
 
 
 def interrupted(connection: Connection, kind: Kind) -> Row[Any] | None:

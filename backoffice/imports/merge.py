@@ -198,7 +198,7 @@ class Merge:
         """Column -> its value after."""
         fields = [c.field for c in self.layout.cells if c.field.name not in self.layout.key]
         columns = [field.column for field in fields if field.name in self.changed]
-        return {c.name: value_after(self.layout, self.stage, c) for c in columns}
+        return {c.name: value_after(self.layout, c, self.stage.found.c[c.name]) for c in columns}
 
     @cached_property
     def _differing(self) -> ColumnElement[bool]:

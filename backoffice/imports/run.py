@@ -28,8 +28,6 @@ from backoffice.imports.undo import take_back
 from backoffice.imports.validate import Complaint, validate
 from backoffice.imports.work import Pace, looking, own_connection, write
 
-COUNTS = ("rows", "inserted", "updated", "unchanged", "rejected")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
@@ -211,7 +209,7 @@ class _Job:
         at = datetime.now(UTC)
 
         def begin() -> int:
-            counts = {name: getattr(report, name) for name in COUNTS}
+            counts = {name: getattr(report, name) for name in ledger.COUNTS}
             planned = {**identity, "total": report.rows, "rejected": report.rejected}
             run = ledger.begin(connection, self.source, kind, planned, self.choices.run)
             told = {"kind": kind.name, "file": report.file, "import": run, **counts}
@@ -247,7 +245,7 @@ class _Job:
             run=run,
             inserted=noted.inserted,
             updated=noted.updated,
-            unchanged=noted.total - noted.inserted - noted.updated - noted.rejected,
+            unchanged=ledger.counts_of(noted)["unchanged"],
             created=noted.created,
             meanwhile=meanwhile,
         )

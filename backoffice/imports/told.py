@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backoffice.imports.run import COUNTS, Report
+from backoffice.imports.ledger import COUNTS
+from backoffice.imports.run import Report
 
 SHOWN = 20
 """Refused cells, and samples of changes, that are kept."""

@@ -24,8 +24,6 @@ from backoffice.models import ImportMapping
 PAGE = 25
 """Runs on a page of the list."""
 
-COUNTED = ("rows", "inserted", "updated", "unchanged", "rejected")
-
 
 class ImportView(StepPages, Guarded, BaseView):
     """Everybody sees what was imported; who may import may also undo, whoever did it."""
@@ -52,7 +50,7 @@ class ImportView(StepPages, Guarded, BaseView):
     def index_view(self) -> Any:
         """The runs, newest first."""
         before, after = (as_id(request.args.get(name, "")) for name in ("before", "after"))
-        found = list(db.session.execute(asks.newest(PAGE, before, after)))
+        found = list(db.session.execute(asks.newest(PAGE + 1, before, after)))
         shown = found[:PAGE]
         further = len(found) > PAGE
         if after is not None:
@@ -78,8 +76,8 @@ class ImportView(StepPages, Guarded, BaseView):
             kind=KINDS[noted.kind],
             preview=preview,
             done=done,
-            counts=counts_of(noted),
-            differing=differing(preview, counts_of(noted)) if preview else {},
+            counts=ledger.counts_of(noted),
+            differing=differing(preview, ledger.counts_of(noted)) if preview else {},
             is_pending=noted.state in ledger.PENDING,
             share=share_of(noted),
             problem=for_people(noted.progress.get("problem") or noted.report.get("problem") or ""),
@@ -174,16 +172,12 @@ class ImportView(StepPages, Guarded, BaseView):
         return redirect(self.get_url(".run_view", run=noted.id))
 
 
-def counts_of(noted: Row[Any]) -> dict[str, int]:
-    """Rows, and what became of them; they add up."""
-    counts = {name: getattr(noted, name) for name in ("inserted", "updated", "rejected")}
-    return {"rows": noted.total, **counts, "unchanged": noted.total - sum(counts.values())}
-
-
 def differing(preview: dict[str, Any], counts: dict[str, int]) -> dict[str, tuple[int, int]]:
     """Count -> what the check said and what came of it, where the data changed in between."""
     return {
-        name: (preview[name], counts[name]) for name in COUNTED if preview[name] != counts[name]
+        name: (preview[name], counts[name])
+        for name in ledger.COUNTS
+        if preview[name] != counts[name]
     }
 
 

@@ -54,8 +54,3 @@ class ImportRun(Base):
     asked_by: Mapped[str | None] = mapped_column(String(255))
     progress: Mapped[dict[str, Any]] = mapped_column(PLAIN_JSON, server_default="{}", default=dict)
     report: Mapped[dict[str, Any]] = mapped_column(PLAIN_JSON, server_default="{}", default=dict)
-
-    @property
-    def unchanged(self) -> int:
-        """Rows of the file that changed nothing."""
-        return self.total - self.inserted - self.updated - self.rejected

@@ -84,13 +84,18 @@ def load(app: Flask, tmp_path: Path) -> Callable[..., Report]:
 
 
 @pytest.fixture
-def manage(app: Flask) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `manage.py import` on the test's database."""
-    environ = os.environ | {
+def environ(app: Flask) -> dict[str, str]:
+    """The environment of a process that works on the test's database."""
+    return os.environ | {
         "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
         "SECRET_KEY": SECRET,
         "BACKOFFICE_INSTANCE_PATH": app.instance_path,
     }
+
+
+@pytest.fixture
+def manage(environ: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `manage.py import` on the test's database."""
 
     def manage(*arguments: Any, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, ROOT / "manage.py", "import", *map(str, arguments)]

@@ -19,7 +19,6 @@ from backoffice.database import begins_reading, db
 from backoffice.imports import background, jobs, queue, uploads, work
 from backoffice.models import ImportRun, Product
 from tests import stored
-from tests.conftest import SECRET
 from tests.imports.conftest import products
 from tests.imports.test_views import check, newest, uploaded
 from tests.redis_server import redis
@@ -45,14 +44,9 @@ main()
 
 
 @pytest.fixture
-def worker(app: Flask) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def worker(environ: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts `manage.py worker`, or a slow one, over the application's database."""
-    environ = os.environ | {
-        "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
-        "SECRET_KEY": SECRET,
-        "BACKOFFICE_INSTANCE_PATH": app.instance_path,
-        "REDIS_URL": "",
-    }
+    environ |= {"REDIS_URL": ""}
     started = []
 
     def start(*command: str, **more: str) -> subprocess.Popen[str]:

@@ -1,6 +1,5 @@
 """Imports killed at random moments and called again end as if nothing had happened."""
 
-import os
 import random
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from sqlalchemy import select
 from backoffice.config import ROOT
 from backoffice.models import ImportRun, Product
 from tests import stored
-from tests.conftest import SECRET
 
 pytestmark = pytest.mark.slow
 
@@ -34,18 +32,13 @@ def values(app):
 
 
 class TestKilledAtARandomMoment:
-    def test_ends_as_an_undisturbed_run(self, app, load, make, tmp_path):
+    def test_ends_as_an_undisturbed_run(self, app, environ, load, make, tmp_path):
         """Half of the rows are known, and every second one of these has another price."""
         make.suppliers()
         file = tmp_path / "june.csv"
         file.write_text(content(range(ROWS), lambda n: "7" if n % 4 == 0 else f"{n % 900}.50"))
         before = tmp_path / "before.csv"
         before.write_text(content(range(0, ROWS, 2), lambda n: f"{n % 900}.50"))
-        environ = os.environ | {
-            "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
-            "SECRET_KEY": SECRET,
-            "BACKOFFICE_INSTANCE_PATH": app.instance_path,
-        }
         command = [sys.executable, ROOT / "manage.py", "import", "products", file]
 
         def start():
