@@ -108,8 +108,9 @@ def entries(session: Session, record: Record, limit: int) -> list[HistoryEntry]:
         if stored is not None:
             entry.of_row = _from_stored(type(record), stored)
             told.append({"changes": entry.of_row})
-    if isinstance(record, Order) and any(e.changes.get("kind") == "order-lines" for e in found):
-        told += _tell_lines(session, record, found)
+    lines = {e.id: e for e in found if e.table_name == OrderLine.__tablename__}
+    if lines:
+        told += _tell_lines(session, record, lines)
     if told:
         _name_referred(session, told)
     return found
@@ -120,44 +121,50 @@ def entries_of(record: Record, limit: int) -> Select[HistoryEntry, Any]:
 
     Beside each of these what it did to the record, as ``history_rows`` stores it.
 
-    Two halves, each read from the end of its index: an OR of both would read all of the history.
+    Parts, each read from the end of its index: an OR of them would read all of the history.
     """
     entry_id, rows = HistoryEntry.id, history_rows.c
     here = HistoryEntry.table_name == record.__tablename__
     own = select(entry_id).where(here, HistoryEntry.row_id == record.id).order_by(entry_id.desc())
-    imports = (  # ids are told apart by table only in history: rows of all tables with this id
+    # Ids are told apart by table only in history: rows of all tables with this id.
+    written = (
         select(rows.history_id)
         .join(HistoryEntry, entry_id == rows.history_id)
-        .where(here, rows.row_id == record.id)
         .order_by(rows.history_id.desc())
     )
-    newest = union_all(*(select(half.limit(limit).subquery()) for half in (own, imports)))
+    parts = [own, written.where(here, rows.row_id == record.id)]
+    if isinstance(record, Order):
+        of_lines = HistoryEntry.table_name == OrderLine.__tablename__
+        lines = written.join(OrderLine, OrderLine.id == rows.row_id).distinct()
+        parts.append(lines.where(of_lines, OrderLine.order_id == record.id))
+    newest = union_all(*(select(part.limit(limit).subquery()) for part in parts))
     its = and_(rows.history_id == entry_id, rows.row_id == record.id)
     told = select(HistoryEntry, rows.changes).outerjoin(history_rows, its)
     return told.where(entry_id.in_(newest)).order_by(entry_id.desc()).limit(limit)
 
 
 def _tell_lines(
-    session: Session, order: Order, found: Iterable[HistoryEntry]
+    session: Session, order: Record, found: dict[int, HistoryEntry]
 ) -> Iterator[dict[str, Any]]:
-    """Tell each import of lines what it did to those of ``order`` that are still there."""
-    by_run = {e.changes["import"]: e for e in found if e.changes.get("import") is not None}
+    """Tell each import of lines what it did to those of ``order`` that are still there.
+
+    :param found: The imports' entries by id.
+    """
+    rows = history_rows.c
     written = (
-        select(HistoryEntry.changes, OrderLine.line_no, history_rows.c.changes)
-        .join(history_rows, history_rows.c.history_id == HistoryEntry.id)
-        .join(OrderLine, OrderLine.id == history_rows.c.row_id)
-        .where(HistoryEntry.table_name == OrderLine.__tablename__, OrderLine.order_id == order.id)
+        select(rows.history_id, OrderLine.line_no, rows.changes)
+        .join(OrderLine, OrderLine.id == rows.row_id)
+        .where(rows.history_id.in_(found), OrderLine.order_id == order.id)
         .order_by(OrderLine.line_no)
     )
-    for changes, number, stored in session.execute(written):
-        entry = by_run.get(changes["import"])
-        if entry is not None:
-            told = {"line_no": [None, number]}
-            if stored is not None:
-                told = _from_stored(OrderLine, stored)
-            named = {f"line {number}: {name}": pair for name, pair in told.items()}
-            entry.of_row = {**(entry.of_row or {}), **named}
-            yield {"changes": named}
+    for entry_id, number, stored in session.execute(written):
+        told = {"line_no": [None, number]}
+        if stored is not None:
+            told = _from_stored(OrderLine, stored)
+        named = {f"line {number}: {name}": pair for name, pair in told.items()}
+        entry = found[entry_id]
+        entry.of_row = {**(entry.of_row or {}), **named}
+        yield {"changes": named}
 
 
 def _from_stored(model: type[Any], stored: dict[str, list[Any]]) -> dict[str, list[Any]]:

@@ -79,13 +79,13 @@ class CellPages(EditPages):
             return _refused(404, f"Somebody deleted this {self.noun}.")
         form = self.cell_forms[name](request.form, obj=record)
         theirs = self.cell_forms[name](obj=record)
-        version, stored = form.record_version(), said(theirs[name])
+        version, stored = form.edition(), said(theirs[name])
         if version is None:
             abort(400, "The form has lost its version. Open the cell again.")
         if not self.validate_form(form):
             return _refused(422, _complaint(form, name))
         if _lines(said(form[name])) != _lines(stored):
-            if version != record.version and form.remembered().get(name) != stored:
+            if version != str(record.version) and form.remembered().get(name) != stored:
                 return self._show_cell_conflict(record, name, theirs)
             with db.session.no_autoflush:
                 form.populate_obj(record)

@@ -14,7 +14,7 @@ from backoffice.database import db
 from backoffice.grid.forms import RecordForm
 from backoffice.grid.merge import merge
 from backoffice.grid.record import RecordPages
-from backoffice.grid.rules import tell_refusal
+from backoffice.grid.rules import broken_rule, tell_refusal
 
 STALE = "You were signed out in the meantime, so nothing was saved yet. Save again."
 
@@ -28,6 +28,8 @@ class EditPages(RecordPages):
     }
     create_template = "grid/edit.html"
     edit_template = "grid/edit.html"
+    numbered: ClassVar[tuple[str, ...]] = ()
+    """Fields counted here and shown in no form: who is told that a number is taken, was second."""
 
     # What the declaring view adds.
     create_form: Any
@@ -53,12 +55,12 @@ class EditPages(RecordPages):
             return self._show_gone()
         form = self.edit_form(record)
         if request.method == "GET":
-            form.version.data = str(record.version)
+            form.version.data = record.edition
             form.remember(form)
-        elif form.record_version() is None:
+        elif form.edition() is None:
             abort(400, "The form has lost its version. Open the record again.")
         elif self.validate_form(form):
-            if form.record_version() != record.version:
+            if form.edition() != record.edition:
                 return self._show_conflict(form, record)
             try:
                 if self.update_model(form, record):
@@ -99,11 +101,17 @@ class EditPages(RecordPages):
         return True
 
     def _flush(self, form: RecordForm) -> bool:
-        """Write, to be committed; False when a rule was broken, which the form then tells."""
+        """Write, to be committed; False when a rule was broken, which the form then tells.
+
+        :raises StaleDataError: somebody else wrote the record meanwhile.
+        """
         try:
             db.session.flush()
         except (IntegrityError, DataError) as error:
             db.session.rollback()
+            broken = broken_rule(error)
+            if broken is not None and broken.field in self.numbered:
+                raise StaleDataError(broken.says) from error
             tell_refusal(form, self.model.__tablename__, error)
             return False
         return True
@@ -143,7 +151,7 @@ class EditPages(RecordPages):
         """What was typed beside what somebody else saved; saving again is a decision then."""
         entries = self._entries(record)
         differing = merge(form, self._edit_form_class(obj=record))
-        form.version.data = str(record.version)
+        form.version.data = record.edition
         page = self.render(
             self.edit_template,
             form=form,

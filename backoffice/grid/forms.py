@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ from wtforms import BooleanField, Field, FieldList, Form, FormField, HiddenField
 
 from backoffice.grid.fields import ReferenceField
 from backoffice.grid.reference import Reference, find
+
+EDITION = re.compile(r"[0-9]{1,9}(-[0-9]{1,12})?", re.ASCII)
+"""See ``Record.edition``."""
 
 
 class ReferringForm(Form):
@@ -72,11 +76,11 @@ class RecordForm(ReferringForm):
         for field in self.shown:
             field.populate_obj(obj, field.name)
 
-    def record_version(self) -> int | None:
-        """The version in the form; None when it is missing or not a number."""
+    def edition(self) -> str | None:
+        """The edition of the record in the form; None when it is missing or makes no sense."""
         # Not `data`: a field that the form lacks would have the record's own version there.
         text = self.version.raw_data[0] if self.version.raw_data else ""
-        return int(text) if text.isdecimal() and len(text) < 10 else None
+        return text if EDITION.fullmatch(text) else None
 
 
 def said(field: Field) -> str:

@@ -127,7 +127,7 @@ class RecordPages(Guarded):
         uses = uses_of(db.session(), self.model.__mapper__, record.id)
         refusing = [use for use in uses if not use.cascades]
         if request.method == "POST" and not refusing:
-            if request.form.get("version") != str(record.version):
+            if request.form.get("version") != record.edition:
                 flash("Somebody changed it in the meantime. Look again before deleting.", "warning")
             elif self.delete_model(record):
                 flash(f"{self.noun.capitalize()} {self.title_of(record)} was deleted.", "success")

@@ -24,7 +24,7 @@ class Broken:
     says: str
 
 
-def broken_rule(error: IntegrityError) -> Broken | None:
+def broken_rule(error: DBAPIError) -> Broken | None:
     """The rule of ours that ``error`` is about, or None when it names none.
 
     PostgreSQL names the constraint; SQLite names a CHECK, but of a UNIQUE only its columns.

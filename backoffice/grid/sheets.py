@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from xlsxwriter import Workbook
 from xlsxwriter.utility import xl_col_to_name
 
+from backoffice.grid.csvrows import write_rows
 from backoffice.grid.extract import Column, Extract
 from backoffice.grid.formulas import all_guarded
 
@@ -47,21 +47,16 @@ class TooLargeError(Exception):
 
 
 def csv_bytes(extract: Extract, chunks: Chunks) -> Generator[bytes]:
-    """A CSV file as RFC 4180 has it, in UTF-8, a piece a chunk; closes ``chunks`` at its end.
-
-    The heads come with the first rows. Lines end in CR LF: with LF alone the writer would leave a
-    lone CR in a cell without quotes, and readers would take it for the end of a line.
-    """
+    """A CSV file in UTF-8, a piece a chunk, heads with the first; closes ``chunks`` at its end."""
     file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow([column.name for column in extract.columns])
+    write_rows(file, [[column.name for column in extract.columns]])
     with closing(chunks):
         for rows in chunks:
             cells = (
                 all_guarded(values) if column.is_text else column.show(values)
                 for column, values in _by_column(extract, rows)
             )
-            writer.writerows(zip(*cells, strict=True))
+            write_rows(file, zip(*cells, strict=True))
             yield file.getvalue().encode()
             file.seek(0)
             file.truncate()

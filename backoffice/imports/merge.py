@@ -32,7 +32,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from backoffice.imports import changes, ledger
@@ -93,11 +92,6 @@ class Merge:
             return None
         here = {"after": after, "last": line}
         created = self._create_missing(here)
-        # First, as an edit does it: so neither waits for the other in a circle, and the lines
-        # that an edit adds are there, and their numbers taken, before ours are numbered.
-        if self._owner_touch is not None:
-            self._run(self._owner_touch, **here)
-            self._run(self._owner_log, **here)
         arrived = self._look_again(here)
         # Of a row that somebody else inserted, every column may differ.
         merge = replace(self, changed=self.layout.kind.fields) if arrived else self
@@ -184,7 +178,7 @@ class Merge:
     def _update(self, here: dict[str, int], known: int) -> int:
         if not known or not self._after:
             return 0
-        if self._postgresql and self._owner_touch is None:  # else the order's lock covers its lines
+        if self._postgresql:
             self._run(self._lock, **here)
         logged = self._count(self._update_log, here)
         updated = self._count(self._update_rows, here)
@@ -218,9 +212,9 @@ class Merge:
     def _update_log(self) -> Insert:
         table = self._table
         pairs = {name: (table.c[name], value) for name, value in self._after.items()}
-        version = table.c.version + 1 if "version" in table.c else null()
         told = changes.as_json(self.connection.dialect.name, pairs)
-        rows = select(table.c.id, literal(self.entries[table.name]), told, version)
+        entry = literal(self.entries[table.name])
+        rows = select(table.c.id, entry, told, table.c.version + 1)
         return insert(history_rows).from_select(LOGGED, rows.where(self._differing))
 
     @cached_property
@@ -281,8 +275,7 @@ class Merge:
         return insert(history_rows).from_select(LOGGED, rows.where(self._table.c.id > highest))
 
     def _log_of_new(self, rows: Any) -> Select[Any]:
-        version = literal(1) if "version" in self._table.c else null()
-        return select(rows.c.id, literal(self.entries[self._table.name]), null(), version)
+        return select(rows.c.id, literal(self.entries[self._table.name]), null(), literal(1))
 
     def _next_number(self, numbered: Field) -> ColumnElement[Any]:
         """The numbers that follow the parent's highest, in the order of the file."""
@@ -297,35 +290,6 @@ class Merge:
         )
         nth = func.row_number().over(partition_by=found.c[parent], order_by=found.c.line)
         return func.coalesce(highest, 0) + nth
-
-    # Orders, whose lines are written.
-
-    @cached_property
-    def _owners(self) -> Select[Any]:
-        kind = self.layout.kind
-        column = kind.fields[str(kind.parent)].column.name
-        return select(self.stage.found.c[column]).where(self._here)
-
-    @cached_property
-    def _owner_touch(self) -> Update | None:
-        """An order's lines are edited with the order: its version tells an open form of it."""
-        owner = self.layout.kind.owner
-        if owner is self._table:
-            return None
-        return update(owner).where(owner.c.id.in_(self._owners)).values(stamp(owner, self.at))
-
-    @cached_property
-    def _owner_log(self) -> Insert:
-        """An order whose lines stand in several chunks is noted with its last version."""
-        owner = self.layout.kind.owner
-        rows = select(owner.c.id, literal(self.entries[owner.name]), null(), owner.c.version)
-        rows = rows.where(owner.c.id.in_(self._owners))
-        dialect = postgresql if self._postgresql else sqlite
-        log: Any = dialect.insert(history_rows).from_select(LOGGED, rows)
-        upsert: Insert = log.on_conflict_do_update(
-            index_elements=["row_id", "history_id"], set_={"version": log.excluded.version}
-        )
-        return upsert
 
     # What rows refer to.
 
@@ -377,9 +341,8 @@ def changed_meanwhile(error: IntegrityError) -> FileRefused:
 
 def stamp(table: Table, at: datetime) -> dict[str, Any]:
     """What every write to a row of ``table`` sets besides."""
-    if "version" not in table.c:
-        return {}
-    return {"version": table.c.version + 1, "updated_at": at}
+    moment = {"updated_at": at} if "updated_at" in table.c else {}
+    return {"version": table.c.version + 1, **moment}
 
 
 def new_stamp(table: Table, at: datetime) -> dict[str, ColumnElement[Any]]:

@@ -46,7 +46,7 @@ class Records:
                 for cells in reader:
                     end = begun + reader.line_num
                     if self._swallows(at, end):
-                        at = self._add_broken(at, at + 1, _UNCLOSED)
+                        at = self._add_broken(at, at + 1, _SWALLOWS)
                         break
                     self._add(at, end, cells)
                     at = end
@@ -126,14 +126,17 @@ class Records:
         """Whether a record of several lines is rather as many rows: each has all the delimiters.
 
         In a file of few columns a text of several lines may well have as many commas in each; there
-        they must also stand as between cells, without a blank behind.
+        they must also stand as between cells, without a blank behind. With quotes around every
+        cell, as our exports write such rows, two stray ones cannot make a record of several rows.
         """
         if end - at < 2 or self.width < 2:
             return False
         lines = self.lines[at:end]
         if any(line.count(self.delimiter) != self.width - 1 for line in lines):
             return False
-        return self.width > NARROW or not any(f"{self.delimiter} " in line for line in lines)
+        if self.width <= NARROW and any(f"{self.delimiter} " in line for line in lines):
+            return False
+        return self._all_quoted.fullmatch("".join(lines)) is None
 
     def _stray(self, text: str) -> int | None:
         """The cell in which a quote stands where none may; None when all quotes are in order."""
@@ -160,10 +163,19 @@ class Records:
 
     @cached_property
     def _cell(self) -> re.Pattern[str]:
-        return re.compile(rf'"[^"]*(?:""[^"]*)*"|[^"\r\n{re.escape(self.delimiter)}]*')
+        return re.compile(rf'{_QUOTED}|[^"\r\n{re.escape(self.delimiter)}]*')
+
+    @cached_property
+    def _all_quoted(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:{_QUOTED}(?:{re.escape(self.delimiter)}|[\r\n]*\Z))+")
 
 
+_QUOTED = r'"[^"]*(?:""[^"]*)*"'
 _UNCLOSED = "opens a quote that nothing closes: close it, or remove it"
+_SWALLOWS = (
+    "opens a quote that nothing closes before lines that look like rows: close it, "
+    "or, if they are its text, put quotes around every cell of the row"
+)
 _STRAY = (
     "holds a quote that is not written twice: put quotes around the cell "
     'and write the one inside twice, as in "6"" nails"'

@@ -6,10 +6,9 @@ copy of the rows.
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from itertools import groupby
 from operator import attrgetter
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
+from backoffice.grid.csvrows import write_rows
 from backoffice.grid.formulas import guarded
 from backoffice.imports.mapping import Layout
 from backoffice.imports.read import Source, rows
@@ -101,11 +101,10 @@ def _guarded(cell: str) -> str:
     return cell if _NUMBER.fullmatch(cell) else guarded(cell)
 
 
-def line_of(cells: Iterable[str], delimiter: str) -> str:
+def line_of(cells: Sequence[str], delimiter: str) -> str:
     """The row as it stands in a CSV file, without a newline behind it."""
     out = io.StringIO(newline="")
-    # Python's writer quotes a CR within a cell only where CR ends a line.
-    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    write_rows(out, [cells], delimiter)
     return out.getvalue()[:-2]
 
 

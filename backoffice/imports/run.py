@@ -201,7 +201,7 @@ class _Job:
         )
 
     def _begin(self, identity: dict[str, Any], checked: _Checked) -> int:
-        """Note the run and its history entries: of the table, its owner, what is made besides."""
+        """Note the run and its history entries: of the table, and of what is made besides."""
         connection, kind, report = self.connection, self.layout.kind, checked.report
         with looking(connection):
             missing = to_create(connection, self.layout, self.to)
@@ -214,7 +214,7 @@ class _Job:
             run = ledger.begin(connection, self.source, kind, planned, self.choices.run)
             told = {"kind": kind.name, "file": report.file, "import": run, **counts}
             made = {name: {**told, "inserted": count} for name, count in missing.items()}
-            tables = made | {table.name: told for table in (kind.table, kind.owner)}
+            tables = made | {kind.table.name: told}
             entries = {
                 name: history.add_entry(
                     connection,

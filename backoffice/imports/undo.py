@@ -155,7 +155,7 @@ class _Undo:
 
     @property
     def owner(self) -> Table:
-        """The table whose version tells of edits: that of orders, for lines."""
+        """The table whose rows people see these as part of: orders for their lines."""
         return self.kind.owner if self.table is self.kind.table else self.table
 
     @cached_property
@@ -177,26 +177,16 @@ class _Undo:
 
         An index by entry would serve this alone, and every import would pay for it.
         """
-        listed, rows, table = self.listed, history_rows.alias(), self.table
-        entries = self.noted.entries
-        owned = self.owner is not table
+        listed, rows, table = self.listed, history_rows, self.table
         joined: FromClause = rows
         owner_id: ColumnElement[Any] = rows.c.row_id
-        version: ColumnElement[Any] = rows.c.version
-        if owned:
-            owners = history_rows.alias("owners")
+        if self.owner is not table:
             owner_id = table.c[self.kind.fields[str(self.kind.parent)].column.name]
-            of_owner = and_(
-                owners.c.row_id == owner_id,
-                owners.c.history_id == entries[self.owner.name],
-            )
             joined = joined.outerjoin(table, table.c.id == rows.c.row_id)
-            joined = joined.outerjoin(owners, of_owner)
-            version = owners.c.version
         found = select(
-            rows.c.row_id, func.coalesce(owner_id, 0), rows.c.changes, version, null()
+            rows.c.row_id, func.coalesce(owner_id, 0), rows.c.changes, rows.c.version, null()
         ).select_from(joined)
-        found = found.where(rows.c.history_id == entries[table.name])
+        found = found.where(rows.c.history_id == self.noted.entries[table.name])
         with looking(self.connection):
             listed.create(self.connection, checkfirst=False)
             self.connection.execute(insert(listed).from_select(list(listed.c.keys()), found))
@@ -227,7 +217,7 @@ class _Undo:
         return and_(self.listed.c.owner_id > AFTER, self.listed.c.owner_id <= LAST)
 
     def _lock(self, here: dict[str, int]) -> None:
-        """Nobody edits a row between the verdict on it and its reversal."""
+        """Nobody edits a row, or an order's lines, between the verdict on it and its reversal."""
         if self.connection.dialect.name != "postgresql":
             return
         ids = select(self.listed.c.owner_id).where(self._here)
@@ -236,13 +226,13 @@ class _Undo:
         self.connection.execute(select(func.count()).select_from(locked), here)
 
     def _judge(self, here: dict[str, int]) -> None:
-        listed, table, owner = self.listed, self.table, self.owner
-        its = select(owner.c.version).where(owner.c.id == listed.c.owner_id)
+        listed, table = self.listed, self.table
+        its = select(table.c.version).where(table.c.id == listed.c.row_id)
         there = exists().where(table.c.id == listed.c.row_id)
         new = listed.c.changes.is_(None)
         verdict = case(
             (~there, GONE),
-            (its.correlate(listed).scalar_subquery() != listed.c.version, EDITED),
+            (its.correlate(listed).scalar_subquery().is_distinct_from(listed.c.version), EDITED),
             *((and_(new, uses), reason) for reason, uses in self._uses()),
             *((former, reason) for reason, former in self._lost()),
             else_=REVERSED,

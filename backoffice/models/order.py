@@ -125,6 +125,14 @@ class Order(Record, Base):
     )
 
     @property
+    def edition(self) -> str:
+        """Also of the lines, which an import writes without writing their order.
+
+        Their sum does: whatever removes a line raises the order's own version.
+        """
+        return f"{self.version}-{sum(line.version for line in self.lines)}"
+
+    @property
     def total(self) -> Decimal:
         """The amounts of the lines together; reads the lines."""
         return sum((line.amount for line in self.lines), Decimal(0))
@@ -181,6 +189,8 @@ class OrderLine(Base):
     quantity: Mapped[int]
     unit_price: Mapped[Money]
     discount: Mapped[Rate] = mapped_column(server_default="0", default=Decimal(0))
+    # No version_id_col: SQLAlchemy would then write line by line.
+    version: Mapped[int] = mapped_column(server_default="1")
 
     order: Mapped[Order] = relationship(back_populates="lines")
     product: Mapped[Product] = relationship()

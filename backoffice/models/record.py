@@ -24,7 +24,7 @@ class Record:
     """Key, moments and version of a row.
 
     ``version`` counts the row's changes. Every writer raises it, so a form that carries the
-    version it was filled from notices that somebody else saved in between.
+    ``edition`` it was filled from notices that somebody else saved in between.
     """
 
     __tablename__: Any
@@ -37,6 +37,11 @@ class Record:
         UtcDateTime, server_default=utc_now(), onupdate=lambda: datetime.now(UTC), sort_order=91
     )
     version: Mapped[int] = mapped_column(server_default="1", sort_order=92)
+
+    @property
+    def edition(self) -> str:
+        """What a form of the record carries: the versions of all that can be changed in it."""
+        return str(self.version)
 
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805

@@ -186,4 +186,5 @@ def _update(line: OrderLine, form: LineForm) -> bool:
         # A column that did change must not be marked: it would forget the value it had.
         if getattr(line, name) == value:
             flag_modified(line, name)
+    line.version += 1
     return True

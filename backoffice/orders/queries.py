@@ -94,6 +94,12 @@ def order_with_lines(order_id: int) -> Select[Order]:
     )
 
 
+def locked_lines(order_id: int) -> Rows:
+    """The ids and versions of an order's lines, which nobody else can write then."""
+    lines = select(OrderLine.id, OrderLine.version).where(OrderLine.order_id == order_id)
+    return lines.order_by(OrderLine.id).with_for_update()
+
+
 def orders_of_customer(customer_id: int) -> Rows:
     """The customer's orders, newest first."""
     return (

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Select
+from sqlalchemy.orm.exc import StaleDataError
 
+from backoffice.database import db
 from backoffice.grid.filters import one_of, referred, span, text
+from backoffice.grid.forms import RecordForm
 from backoffice.grid.related import Related
 from backoffice.grid.view import GridView
 from backoffice.models import Customer, Order, OrderStatus
@@ -78,6 +81,7 @@ class OrderView(GridView):
     totals = staticmethod(queries.order_totals)
     form = OrderForm
     create_template = edit_template = "orders/edit.html"
+    numbered = ("line_no",)
     details_template = "orders/details.html"
 
     column_list = (
@@ -141,6 +145,13 @@ class OrderView(GridView):
 
     def record_statement(self, row_id: int) -> Select[Any]:
         return queries.order_with_lines(row_id)
+
+    def update_model(self, form: RecordForm, record: Order) -> bool:
+        # An import writes lines without their order: not one that we have read and are to write.
+        lines = db.session.execute(queries.locked_lines(record.id)).all()
+        if {tuple(line) for line in lines} != {(line.id, line.version) for line in record.lines}:
+            raise StaleDataError
+        return super().update_model(form, record)
 
     def line_errors(self, form: OrderForm) -> list[Any]:
         """Errors of the lines, each with its line's number on screen."""

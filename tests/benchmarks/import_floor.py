@@ -96,8 +96,9 @@ def upsert(kind: str, header: list[str], dialect: str) -> str:
         if name in header
     )
     sets = [f"{name} = excluded.{name}" for name in values if name not in key]
+    sets.append(f"version = {table}.version + 1")
     if table == "products":
-        sets += [f"version = {table}.version + 1", f"updated_at = {NOW[dialect]}"]
+        sets.append(f"updated_at = {NOW[dialect]}")
     return f"""
 INSERT INTO {table} ({", ".join(values)})
 SELECT {", ".join(values.values())}

@@ -11,9 +11,12 @@ from backoffice.imports.read import FileRefused
 from backoffice.models import ImportRun, Order, OrderLine, Product, Supplier
 from tests import stored
 from tests.imports.conftest import counts, products
+from tests.pages import filled, post, visit
 
 LINES = "order,product,quantity,unit_price\nORD0001,SKU0001,7,1\nORD0001,SKU0002,8,1\n"
 COLUMNS = ["order_id", "line_no", "product_id", "quantity", "unit_price"]
+NEXT_LINE = select(OrderLine.order_id, text("2"), OrderLine.product_id, text("1"), text("1"))
+ADDED = {"product": "SKU0001", "quantity": "9", "unit_price": "5", "discount": "0", "id": ""}
 
 
 def wait_until_somebody_waits(app):
@@ -28,19 +31,18 @@ def wait_until_somebody_waits(app):
 
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
 class TestLinesOfAnOrderThatStaffAreSaving:
-    def test_wait_for_the_order_and_then_take_the_next_free_number(self, app, load, make):
+    def test_wait_for_its_lines_and_then_take_the_next_free_number(self, app, load, make):
         [order] = make.orders(1, lines=1)
         make.products(2)
 
         with ThreadPoolExecutor(1) as threads:
             with stored.elsewhere(app) as staff:
-                staff.execute(update(Order).values(version=Order.version + 1))
-                imported = threads.submit(load, "order-lines", LINES)
-                wait_until_somebody_waits(app)
                 staff.execute(update(OrderLine).values(quantity=5))
                 line = select(Order.id, text("2"), Product.id, text("4"), text("1"))
                 line = line.join(Product, Product.sku == "SKU0003")
                 staff.execute(insert(OrderLine).from_select(COLUMNS, line))
+                imported = threads.submit(load, "order-lines", LINES)
+                wait_until_somebody_waits(app)
             report = imported.result()
 
         assert counts(report) == (1, 1, 0, 0)
@@ -53,17 +55,32 @@ class TestLinesOfAnOrderThatStaffAreSaving:
 
         with ThreadPoolExecutor(1) as threads:
             with stored.elsewhere(app) as staff:
-                staff.execute(update(Order).values(version=Order.version + 1))
+                staff.execute(insert(OrderLine).from_select(COLUMNS, NEXT_LINE))
                 imported = threads.submit(load, "order-lines", file)
                 wait_until_somebody_waits(app)
-                line = select(
-                    OrderLine.order_id, text("2"), OrderLine.product_id, text("1"), text("1")
-                )
-                staff.execute(insert(OrderLine).from_select(COLUMNS, line))
             report = imported.result()
 
         assert (counts(report), report.meanwhile) == ((0, 1, 0, 0), 1)
         assert [line.quantity for line in stored.lines(app, order)] == [1, 7]
+
+    def test_are_told_to_staff_who_come_second(self, app, client, make):
+        """One who adds a line, and one who changes a line, that an import is just writing."""
+        [order] = make.orders(1, lines=1)
+        added = {f"lines-1-{name}": text for name, text in ADDED.items()}
+
+        for typed in (added, {"lines-0-quantity": "3"}):
+            with ThreadPoolExecutor(1) as threads:
+                with stored.elsewhere(app) as importing:
+                    written = update(OrderLine).values(version=OrderLine.version + 1)
+                    importing.execute(written.where(OrderLine.line_no == 1))
+                    if typed is added:
+                        importing.execute(insert(OrderLine).from_select(COLUMNS, NEXT_LINE))
+                    form = visit(client, "/admin/orders/edit/", id=order).form
+                    saved = threads.submit(post, client, "orders", order, filled(form, typed))
+                    wait_until_somebody_waits(app)
+                assert saved.result().status == 409
+
+        assert [line.quantity for line in stored.lines(app, order)] == [1, 1]
 
 
 class TestRowsThatOthersChangeDuringTheImport:

@@ -76,6 +76,13 @@ class TestRecords:
         assert read('Tools,"Hammers\nDrills, bits"\n', 2)[1] == []
         assert [f[:2] for f in read('A,"5\nB,nails 6"\n', 2)[1]] == [(1, 1), (2, 1)]
 
+    def test_with_quotes_around_every_cell_may_hold_any_text(self):
+        rows, faults, _ = read('"a","1,2,3\n4,5,6",""\n"b,c,d\n","e","f"\n')
+
+        assert faults == []
+        assert rows == [["a", "1,2,3\n4,5,6", ""], ["b,c,d\n", "e", "f"]]
+        assert read('1,"a,3\n4,b",6\n')[1][0][2].endswith("quotes around every cell of the row")
+
     def test_of_several_lines_with_a_stray_quote_are_one_fault(self):
         rows, faults, _ = read('a,"two\nlines 6" nail",c\nd,e,f\n')
 

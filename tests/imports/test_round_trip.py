@@ -24,6 +24,7 @@ HARD = (
     "@sum",
     '"quoted", and a comma',
     "two\r\nlines",
+    "as many, commas,\nin each, as there, are columns\n,",
     "a lone\rreturn",
     "a\ttab; semicolon | pipe",
     "\u00dcn\u00efc\u00f6d\u00e9 \U0001f600 \u202e",
