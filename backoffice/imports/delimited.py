@@ -66,7 +66,7 @@ def open_delimited(path: Path, name: str, reading: Reading) -> Source:
     below = lines[above:]
     told = separator[1] if separator else None
     delimiter = reading.delimiter or told or _delimiter(below)
-    header, end = _header(below, delimiter, above + 1)
+    header, end = _header(below, delimiter, above + 1, codec)
     first = below[0]
     return Source(
         path=path,
@@ -179,7 +179,7 @@ def _delimiter(lines: list[str]) -> str:
     return max(fits, key=lambda d: (fits[d][1] * 2 > widest, fits[d]))
 
 
-def _header(lines: list[str], delimiter: str, line: int) -> tuple[tuple[str, ...], int]:
+def _header(lines: list[str], delimiter: str, line: int, codec: str) -> tuple[tuple[str, ...], int]:
     """The names of the columns and the number of physical lines that they take."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
@@ -192,7 +192,7 @@ def _header(lines: list[str], delimiter: str, line: int) -> tuple[tuple[str, ...
     if "\0" in text:
         raise FileRefused(line, "the header holds a NUL character: save the table as CSV in UTF-8")
     if encoding.ESCAPED.search(text):
-        raise FileRefused(line, f"the header {encoding.wrong_bytes(text, 'utf-8')}")
+        raise FileRefused(line, f"the header {encoding.wrong_bytes(text, codec)}")
     return names, reader.line_num
 
 
