@@ -23,7 +23,7 @@ LONGEST_LINE = 1_000_000
 SAMPLE = 50
 """Records that a delimiter is tried on."""
 
-_SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
+_SEP = re.compile(r'"?sep=([^"\r\n\0])"?[\r\n]*', re.IGNORECASE)
 _KNOWN_BINARY = {
     b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password",
     b"%PDF": "a PDF",

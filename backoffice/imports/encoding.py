@@ -69,7 +69,7 @@ def encoding_of(path: Path, given: str | None) -> str:
 
 
 def texts(file: BinaryIO, codec: str) -> Iterator[Text]:
-    """``file`` decoded, a block at a time, without its byte order mark.
+    """``file`` decoded, a block at a time, without its byte order marks.
 
     :raises FileRefused: a byte of UTF-16 or UTF-32 is wrong: what follows cannot be told.
     """
@@ -92,7 +92,8 @@ def texts(file: BinaryIO, codec: str) -> Iterator[Text]:
             text, damaged = lenient.decode(block, final), True
             strict.setstate(lenient.getstate())
         lines += text.count("\n")
-        yield Text(text if begun else text.removeprefix(MARK), damaged)
+        # Some programs write a mark before one that is there already.
+        yield Text(text if begun else text.lstrip(MARK), damaged)
         begun = True
 
 

@@ -88,6 +88,10 @@ class TestCommand:
         for options, says in (
             (("--encoding", "klingon"), "'klingon' is no encoding: use utf-8"),
             (("--encoding", "zip"), "'zip' is no encoding"),
+            (("--encoding", "idna"), "'idna' is no encoding"),
+            (("--encoding", "punycode"), "'punycode' is no encoding"),
+            (("--encoding", "undefined"), "'undefined' is no encoding"),
+            (("--encoding", "unicode_escape"), "'unicode_escape' is no encoding"),
             (("--delimiter", "ab"), "'ab' is no delimiter: use one character, or tab"),
             (("--thousands", "x"), "'x': use a point, a comma, an apostrophe, or space"),
             (("--decimal", ",", "--thousands", ","), "',' cannot stand before the decimals and"),

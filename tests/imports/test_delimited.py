@@ -91,6 +91,9 @@ class TestAbove:
         assert read("sep=|\nsku|n;m\n1|a\n") == (("sku", "n;m"), [(3, ["1", "a"])])
         assert read('"sep=;"\r\nTitle\r\nsku;n\r\n1;a\r\n', skip_lines=1)[1] == [(4, ["1", "a"])]
 
+    def test_a_sep_line_names_what_may_be_a_delimiter(self, read):
+        assert read('sep="\nsku;n\n')[0] == ('sep="',)
+
     def test_stands_in_the_rejects_file_which_is_then_read_alike(self, load, make, tmp_path):
         make.suppliers()
         file = tmp_path / "rejects.csv"

@@ -76,6 +76,10 @@ class TestText:
         assert header == ("é", "b")
         assert (len(found), found[-1]) == (BLOCK, (BLOCK + 1, ["1", "ü"]))
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+    def test_is_read_without_a_mark_that_stands_there_twice(self, read, encoding):
+        assert read("\ufeff\ufeffa,b\n1,2\n".encode(encoding))[0] == ("a", "b")
+
     def test_with_a_wrong_byte_refuses_the_row_by_line_column_and_byte(self, load, make, tmp_path):
         make.suppliers()
         rows = (HEADER + "A,Café,SUP1,1,1\nB,crème,SUP1,1,1\nC,Ünder,SUP1,1,1\n").encode()
