@@ -31,6 +31,8 @@ _KNOWN_BINARY = {
 }
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
 """What a text has none of, but for a slip."""
+_END = "\x1a"
+"""What DOS writes behind a text, and some programs still do."""
 
 
 class Lines(NamedTuple):
@@ -86,7 +88,11 @@ def open_delimited(path: Path, name: str, reading: Reading) -> Source:
 
 
 def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None) -> Iterator[Batch]:
-    """The rows below the header; memory does not grow with the file."""
+    """The rows below the header; memory does not grow with the file.
+
+    Lines that are empty or have but delimiters are no rows; where there is but one column, an empty
+    line is a row with a blank cell.
+    """
     with source.path.open("rb") as file:
         pending: list[str] = []
         held = False  # whether what is pending may hold wrong bytes
@@ -114,7 +120,7 @@ def _parse(part: Lines, source: Source) -> tuple[Batch, int]:
         rows = list(csv.reader(lines, delimiter=source.delimiter, strict=True))
         # So every record is one line; a cell with a quote in it has to be looked at.
         seen = not part.quoted or '"' not in "".join(chain.from_iterable(rows))
-        if seen and len(rows) == len(lines) and all(rows):
+        if seen and len(rows) == len(lines) and all(map(any, rows)):
             return Batch(range(first, first + len(rows)), rows, []), len(lines)
     except csv.Error:
         pass
@@ -129,6 +135,8 @@ def _lines(file: BinaryIO, codec: str) -> Generator[Lines, None, None]:
     for text, damaged in chain(encoding.texts(file, codec), [encoding.Text("", False)]):
         final = not text and not damaged
         text = rest + text  # noqa: PLW2901
+        if final:
+            text = text.rstrip(_END)  # noqa: PLW2901
         # A CR at the very end may be half of a CRLF.
         cut = len(text) if final else max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
         lines = io.StringIO(text[:cut], newline="").readlines()

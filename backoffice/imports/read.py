@@ -37,7 +37,9 @@ def open_source(path: Path, *, name: str, reading: Reading | None = None) -> Sou
 
 
 def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None = None) -> Iterator[Batch]:
-    """The rows below the header, some hundred at a time; empty lines are no rows.
+    """The rows below the header, some hundred at a time.
+
+    Lines without a value are no rows, but for empty ones in a text file of one column.
 
     :param watch: Wraps the open file, so that a progress bar sees how much was read.
     :raises FileRefused: from here on nothing can be read.

@@ -63,10 +63,11 @@ class Records:
         return csv.reader(lines, delimiter=self.delimiter, strict=True)
 
     def _add(self, at: int, end: int, cells: list[str]) -> None:
-        if not cells and self.width > 1:
+        text = "".join(self.lines[at:end])
+        if self.width > 1 and not any(cells) and '"' not in text:
             return
         if '"' in "".join(cells):
-            column = self._stray("".join(self.lines[at:end]))
+            column = self._stray(text)
             if column is not None:
                 self.faults.append(Fault(len(self.rows), column, _STRAY))
         self.starts.append(at)
