@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -30,7 +31,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @with_app
 def list_runs(limit: int, *, as_json: bool) -> None:
-    """List the imports that wrote something, newest first."""
+    """List the imports, newest first, with files uploaded and not imported yet."""
     with begins_reading(db.engine).connect() as connection:
         for noted in connection.execute(asks.newest(limit)):
             told = _told(noted)
@@ -38,11 +39,8 @@ def list_runs(limit: int, *, as_json: bool) -> None:
                 click.echo(json.dumps(told))
             else:
                 when = noted.started_at.strftime("%Y-%m-%d %H:%M")
-                counts = ", ".join(f"{told[name]:,} {name}" for name in ledger.COUNTS[1:])
-                click.echo(
-                    f"{noted.id:>4}  {when}  {noted.actor}  {noted.kind}  {noted.file}  "
-                    f"{noted.state}: {counts}"
-                )
+                which = f"{noted.id:>4}  {when}  {noted.actor}  {noted.kind}  {noted.file}"
+                click.echo(f"{which}  {': '.join([noted.state, *_outcome(noted)])}")
 
 
 @command.command("show")
@@ -119,6 +117,15 @@ def _report_undone(done: Undone, *, as_json: bool = False) -> None:
     else:
         click.echo(f"run {done.run} of {done.file}: {_summary(done)}")
     sys.exit(1 if stays else 0)
+
+
+def _outcome(noted: Row[Any]) -> Iterator[str]:
+    """What came of a run, if it came to anything; of one taken back, not what it had written."""
+    if noted.report.get("undo"):
+        yield _summary(undone(noted))
+    elif noted.state not in {*ledger.UNWRITTEN, ledger.CANCELLED} - {ledger.REFUSED}:
+        counts = ledger.counts_of(noted)
+        yield ", ".join(f"{counts[name]:,} {name}" for name in ledger.COUNTS[1:])
 
 
 def _summary(done: Undone) -> str:

@@ -34,6 +34,10 @@ POSTGRES_LIMITS = {
     "lock_timeout": "10s",  # then it is the next try's turn
     # Else each row's foreign keys are planned anew: a product took 50 µs and not 33.
     "plan_cache_mode": "auto",
+    # Seconds; of a client that vanished, locks and the turn are free after a minute, not two hours.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
 }
 SQLITE_LIMITS = {
     "busy_timeout": "600000",  # ms; staff at their desks wait less
