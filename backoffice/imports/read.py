@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from backoffice.imports import delimited, workbook
 from backoffice.imports.refused import FileRefused
-from backoffice.imports.source import Batch, Reading, Row, Source, reading_again
+from backoffice.imports.source import Batch, Reading, Row, Source, as_text, reading_again
 
 __all__ = [
     "Batch",
@@ -17,6 +17,7 @@ __all__ = [
     "Reading",
     "Row",
     "Source",
+    "as_text",
     "batches",
     "open_source",
     "reading_again",

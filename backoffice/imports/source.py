@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,11 @@ class Source:
     sheet: str | None = None
     formats: Formats = field(default_factory=Formats)
     extract: Any = field(default=None, compare=False, repr=False)
+
+
+def as_text(name: str) -> str:
+    """The name of a file as it can be stored and shown: on disk it is any bytes."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 class Fault(NamedTuple):

@@ -1,6 +1,7 @@
 """`manage.py import` in a process of its own: output, exit codes, help."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -42,6 +43,21 @@ class TestCommand:
         assert {malformed.returncode, unknown.returncode, itself.returncode} == {2}
         assert "products have no field 'prize'" in unknown.stderr
         assert "would be overwritten" in itself.stderr
+
+    def test_takes_a_file_whose_name_is_no_text(self, manage, make, tmp_path):
+        make.suppliers()
+        folder = tmp_path / os.fsdecode(b"caf\xe9")
+        folder.mkdir()
+        file = folder / os.fsdecode(b"caf\xe9.csv")
+        file.write_text(products(1))
+        wrong = folder / os.fsdecode(b"caf\xe8.csv")
+        wrong.write_text("code\n1\n")
+
+        ran, refused = manage("products", file), manage("products", wrong)
+
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert ran.stdout.startswith("caf\ufffd.csv: done, 1 row: 1 inserted")
+        assert "Error: caf\ufffd.csv line 1: column sku is missing" in refused.stderr
 
     def test_counts_the_refused_rows_of_a_refused_file(self, manage, make):
         make.suppliers()
