@@ -86,6 +86,11 @@ _GROUPED = {
 PLAIN = Formats()
 
 
+def is_number(kind: TypeEngine[Any]) -> bool:
+    """Whether a column of that type holds numbers, which formats are about."""
+    return isinstance(kind, Exact | Integer)
+
+
 def parser(kind: TypeEngine[Any], dialect: str, formats: Formats = PLAIN) -> Parser:
     """What turns a cell into a value of the column type ``kind``, or None when it is blank.
 

@@ -27,6 +27,7 @@ from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
+from backoffice.imports.cells import is_number
 from backoffice.imports.kinds import Field, Kind
 from backoffice.imports.refused import FileRefused
 
@@ -79,6 +80,12 @@ class Layout:
     def key_header(self) -> str:
         """The headers of the key, as one name for complaints about the key as a whole."""
         return ", ".join(cell.header for cell in self.cells if cell.field.name in self.key)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The columns of the file that set numbers and nothing else."""
+        texts = {cell.index for cell in self.cells if not is_number(cell.field.type)}
+        return frozenset({c.index for c in self.cells if c.index is not None} - texts)
 
     def cell(self, field: str) -> Cell | None:
         """The cell that sets ``field``."""

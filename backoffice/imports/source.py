@@ -39,6 +39,7 @@ class Source:
     :param above: The lines above the header as they stand, a ``sep=`` line included.
     :param first_row: The line below the header.
     :param told: How the file is read, to go on after "read as".
+    :param numbers: The columns that are read as numbers, once it is known which field each sets.
     :param extract: The sheet of a workbook as text, see ``workbook.Extract``.
     """
 
@@ -56,6 +57,7 @@ class Source:
     first_row: int = 2
     sheet: str | None = None
     formats: Formats = field(default_factory=Formats)
+    numbers: frozenset[int] = frozenset()
     extract: Any = field(default=None, compare=False, repr=False)
 
 

@@ -44,7 +44,7 @@ def open_workbook(path: Path, name: str, reading: Reading) -> Source:
     with extract.path.open("rb") as file:
         rows = _rows(file)
         sheet, count = next(rows)
-        for number, cells in rows:
+        for number, _, cells in rows:
             if number > reading.skip_lines:
                 header, line = [cell.strip() for cell in cells], number
                 break
@@ -74,15 +74,22 @@ def open_workbook(path: Path, name: str, reading: Reading) -> Source:
 
 
 def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None) -> Iterator[Batch]:
-    """The rows below the header; a blank cell stands for each that a row lacks at its end."""
-    width = len(source.header)
+    """The rows below the header; a blank cell stands for each that a row lacks at its end.
+
+    A number has a point, but the sign of the file's texts in columns that are read as numbers.
+    """
+    width, decimal = len(source.header), source.formats.decimal
     with source.extract.path.open("rb") as file:
         rows = _rows(watch(file) if watch else file)
         next(rows)
         below = (row for row in rows if row[0] >= source.first_row)
         while part := list(islice(below, ROWS)):
-            lines = [line for line, _ in part]
-            cells = [row + [""] * (width - len(row)) for _, row in part]
+            lines = [line for line, _, _ in part]
+            cells = [row + [""] * (width - len(row)) for _, _, row in part]
+            if decimal != "." and source.numbers:
+                for row, (_, floats, _) in zip(cells, part, strict=True):
+                    for place in source.numbers.intersection(map(int, floats.split())):
+                        row[place] = row[place].replace(".", decimal)
             yield Batch(lines, cells, list(_faults(cells, width)))
 
 
@@ -105,13 +112,13 @@ def _letters(column: int) -> str:
     return letters
 
 
-def _rows(file: BinaryIO) -> Iterator[tuple[Any, Any]]:
-    """The sheet and the number of sheets, then each row's number and cells."""
+def _rows(file: BinaryIO) -> Iterator[Any]:
+    """The sheet and the number of sheets, then each row's number, places of floats, and cells."""
     reader = csv.reader(map(bytes.decode, file))
     sheet, count = next(reader)
     yield sheet, int(count)
-    for number, *cells in reader:
-        yield int(number), cells
+    for number, floats, *cells in reader:
+        yield int(number), floats, cells
 
 
 class Extract:
@@ -131,7 +138,7 @@ def _extract(path: Path, reading: Reading) -> Extract:
     try:
         with extract.path.open("wb") as out:
             done = subprocess.run(
-                [*command, reading.sheet or "", reading.formats.decimal],
+                [*command, reading.sheet or ""],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.PIPE,

@@ -1,4 +1,6 @@
-"""Print the rows of one sheet of an XLSX workbook as CSV, each with its row's number in front.
+"""Print the rows of one sheet of an XLSX workbook as CSV.
+
+In front of each stand its row's number and the places of the cells that hold numbers.
 
 Run as a program of its own, not as a part of the package: a workbook is a zip archive of XML from
 anywhere, which may be made to unpack to any size. Here it can use up no more than the limits, and
@@ -127,7 +129,7 @@ def sheet_part(archive: zipfile.ZipFile, name: str) -> str:
     return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
-def text_of(value: Any, decimal: str) -> str:
+def text_of(value: Any) -> str:
     """A cell as the sheet means it: whole numbers without decimals, ISO dates, yes and no."""
     if isinstance(value, str):
         return value
@@ -138,7 +140,7 @@ def text_of(value: Any, decimal: str) -> str:
         number = format(Decimal(f"{value:.15g}"), "f")
         if "." in number:
             number = number.rstrip("0").rstrip(".")
-        return number.replace(".", decimal)
+        return number
     if isinstance(value, datetime):
         return value.isoformat(" ") if value.time() != time() else value.date().isoformat()
     if isinstance(value, date | time):
@@ -146,7 +148,7 @@ def text_of(value: Any, decimal: str) -> str:
     return str(value) if isinstance(value, timedelta) else ""
 
 
-def main(path: str, wanted: str, decimal: str) -> None:
+def main(path: str, wanted: str) -> None:
     """Print the rows that are not empty."""
     check_archive(path)
     sheet, name, count = open_sheet(path, wanted)
@@ -156,7 +158,8 @@ def main(path: str, wanted: str, decimal: str) -> None:
     # iter_rows begins at the first row, but at the first column in use.
     left = [""] * (sheet.start[1] if sheet.start else 0)
     for number, values in enumerate(sheet.iter_rows(), 1):
-        cells = left + [text_of(value, decimal) for value in values]
+        cells = left + [text_of(value) for value in values]
+        floats = [n for n, value in enumerate(values, len(left)) if isinstance(value, float)]
         for column, error in wrong.get(number, ()):
             cells[column] = error
         while cells and not cells[-1].strip():
@@ -164,7 +167,7 @@ def main(path: str, wanted: str, decimal: str) -> None:
         if cells:
             if max(map(len, cells)) > LONGEST_CELL:
                 raise Unreadable(number, f"a cell is longer than {LONGEST_CELL:,} characters")
-            out.writerow([number, *cells])
+            out.writerow([number, " ".join(map(str, floats)), *cells])
 
 
 if __name__ == "__main__":

@@ -123,6 +123,31 @@ class TestImport:
         assert {order.placed_at for order in orders} == {datetime(2026, 1, 31, tzinfo=UTC)}
         assert {order.shipped_at for order in orders} == {datetime(2026, 2, 1, 8, 30, tzinfo=UTC)}
 
+    def test_takes_numbers_for_numbers_and_leaves_them_in_texts_where_texts_have_a_comma(
+        self, load, make, sheets, session, tmp_path
+    ):
+        make.suppliers()
+        rows = [
+            [*HEADER, "stock"],
+            [12.5, 0.5, "SUP1", 1.234, 1],
+            ["A", "1.5", "SUP1", "1.234,5", "?"],
+            [13.5, "2,5", "SUP1", 2.5, "?"],
+        ]
+        how = {"decimal": ",", "thousands": "point"}
+        rejects = tmp_path / "rejects.csv"
+
+        report = load("products", sheets(One=rows), skip_refused=True, rejects_file=rejects, **how)
+        mended = rejects.read_bytes().replace(b"?,", b"1,")
+        again = load("products", mended, **how)
+
+        assert (counts(report), counts(again)) == ((1, 0, 0, 2), (2, 0, 0, 0))
+        found = session.execute(select(Product.sku, Product.name, Product.price).order_by("sku"))
+        assert [(sku, name, str(price)) for sku, name, price in found] == [
+            ("12.5", "0.5", "1.2340"),
+            ("13.5", "2,5", "2.5000"),
+            ("A", "1.5", "1234.5000"),
+        ]
+
     def test_refuses_rows_by_row_and_column_of_the_sheet(self, load, make, sheets):
         make.suppliers()
         rows = [
