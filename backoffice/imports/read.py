@@ -10,10 +10,12 @@ from typing import BinaryIO
 from backoffice.imports import delimited, workbook
 from backoffice.imports.refused import FileRefused
 from backoffice.imports.source import Batch, Reading, Row, Source, as_text, reading_again
+from backoffice.imports.workbook import Limits
 
 __all__ = [
     "Batch",
     "FileRefused",
+    "Limits",
     "Reading",
     "Row",
     "Source",
@@ -25,15 +27,18 @@ __all__ = [
 ]
 
 
-def open_source(path: Path, *, name: str, reading: Reading | None = None) -> Source:
+def open_source(
+    path: Path, *, name: str, reading: Reading | None = None, limits: Limits | None = None
+) -> Source:
     """The file with its header, trimmed; what ``reading`` leaves open is told by the file.
 
     :param name: What people call the file; ``path`` may be a copy of it.
+    :param limits: What a workbook may take, if less than usual.
     :raises FileRefused: it is not what an import takes, or has no header.
     """
     reading = reading or Reading()
     if workbook.is_workbook(path):
-        return workbook.open_workbook(path, name, reading)
+        return workbook.open_workbook(path, name, reading, limits)
     return delimited.open_delimited(path, name, reading)
 
 

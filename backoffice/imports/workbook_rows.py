@@ -26,8 +26,6 @@ from xml.etree import ElementTree
 import python_calamine
 
 SECONDS = 120
-OUTPUT = 1 << 30
-UNPACKED = 1 << 30
 PARTS = 10_000
 LONGEST_CELL = 100_000
 BROKEN = (
@@ -57,22 +55,22 @@ class Unreadable(Exception):  # noqa: N818 - as FileRefused
         super().__init__(f"{row} {reason}")
 
 
-def limit(memory: int) -> None:
+def limit(memory: int, output: int) -> None:
     """Take the limits upon this process, before it looks at the file."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (output, output))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def check_archive(path: str) -> None:
+def check_archive(path: str, unpacked: int) -> None:
     """Refuse what says itself that it is no workbook, or too large."""
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
     if "xl/workbook.xml" not in {part.filename for part in parts}:
         raise Unreadable(1, "this is a zip archive, but no XLSX workbook")
-    if len(parts) > PARTS or sum(part.file_size for part in parts) > UNPACKED:
-        raise Unreadable(1, f"the workbook unpacks to more than {UNPACKED >> 20:,} MiB: split it")
+    if len(parts) > PARTS or sum(part.file_size for part in parts) > unpacked:
+        raise Unreadable(1, f"the workbook unpacks to more than {unpacked >> 20:,} MiB: split it")
 
 
 def open_sheet(path: str, wanted: str) -> tuple[Any, str, int]:
@@ -148,9 +146,9 @@ def text_of(value: Any) -> str:
     return str(value) if isinstance(value, timedelta) else ""
 
 
-def main(path: str, wanted: str) -> None:
+def main(unpacked: int, path: str, wanted: str) -> None:
     """Print the rows that are not empty."""
-    check_archive(path)
+    check_archive(path, unpacked)
     sheet, name, count = open_sheet(path, wanted)
     out = csv.writer(sys.stdout, lineterminator="\r\n")
     out.writerow([name, count])
@@ -171,10 +169,11 @@ def main(path: str, wanted: str) -> None:
 
 
 if __name__ == "__main__":
-    limit(int(sys.argv[1]))
+    _, memory, unpacked, *asked = sys.argv
+    limit(int(memory), output=int(unpacked))
     sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     try:
-        main(*sys.argv[2:])
+        main(int(unpacked), *asked)
     except Unreadable as unreadable:
         sys.stderr.write(str(unreadable))
         sys.exit(3)

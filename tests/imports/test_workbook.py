@@ -8,7 +8,7 @@ import xlsxwriter
 from sqlalchemy import select
 
 from backoffice.imports import workbook
-from backoffice.imports.read import FileRefused
+from backoffice.imports.read import FileRefused, Limits
 from backoffice.models import Order, Product
 from tests.conftest import SHARED
 from tests.grid.sections import TABLES
@@ -224,7 +224,7 @@ class TestHostile:
     def test_sheet_that_needs_more_memory_than_it_may_take_is_refused(
         self, sheets, read, monkeypatch
     ):
-        monkeypatch.setattr(workbook, "MEMORY", 200 << 20)
+        monkeypatch.setattr(workbook, "USUAL", Limits(memory=200 << 20))
         path = sheets(One=[["a"]])
         far = b'<c r="XFD1048576"><v>1</v></c></row>'
         _rewrite(path, "xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"</row>", far))
@@ -233,7 +233,7 @@ class TestHostile:
             read(path.read_bytes())
 
     def test_workbook_that_takes_too_long_is_refused(self, sheets, read, monkeypatch):
-        monkeypatch.setattr(workbook, "SECONDS", 0.001)
+        monkeypatch.setattr(workbook, "USUAL", Limits(seconds=0.001))
 
         with pytest.raises(FileRefused, match=r"needs more than 0.001 s to be read"):
             read(sheets(One=[["a"]]).read_bytes())
