@@ -61,7 +61,7 @@ def open_delimited(path: Path, name: str, reading: Reading) -> Source:
     if separator:
         above = 1
     above += reading.skip_lines
-    while above < len(lines) and not lines[above].strip("\r\n"):
+    while above < len(lines) and not lines[above].strip("\r\n" + "".join(DELIMITERS)):
         above += 1
     if above >= len(lines):
         raise FileRefused(len(lines) or 1, _no_header(reading.skip_lines))

@@ -100,6 +100,11 @@ class TestAbove:
 
         assert (header, found) == (("sku", "name"), [(5, ["1", "a"])])
 
+    def test_lines_without_a_value_are_left_out(self, read):
+        header, found = read("Prices,,\n,,\n\nsku,name,price\nA,a,1\n", skip_lines=1)
+
+        assert (header, found) == (("sku", "name", "price"), [(5, ["A", "a", "1"])])
+
     def test_a_sep_line_names_the_delimiter_and_does_not_count(self, read):
         assert read("sep=|\nsku|n;m\n1|a\n") == (("sku", "n;m"), [(3, ["1", "a"])])
         assert read('"sep=;"\r\nTitle\r\nsku;n\r\n1;a\r\n', skip_lines=1)[1] == [(4, ["1", "a"])]
