@@ -26,7 +26,7 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
     if noted.state in {ledger.CANCELLING, ledger.UNDO_QUEUED, ledger.UNDOING}:
         return undo(run, choices.waiting if choices else None)
     if noted.state != ledger.RUNNING:
-        raise RunRefusedError(f"run {run} of {noted.file} is {noted.state}: nothing is left to do")
+        raise RunRefusedError(ledger.nothing_left(noted))
     path = Path(noted.path or "")
     if not path.is_file():
         raise RunRefusedError(
@@ -43,6 +43,7 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
         )
     same = replace(
         choices or Choices(),
+        run=run,
         create_missing=chosen["create_missing"],
         skip_refused=chosen["skip_refused"],
         clears=chosen["clears"],
