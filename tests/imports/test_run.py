@@ -201,7 +201,7 @@ class TestWhatChanges:
 
     def test_is_shown_for_each_column_however_far_down(self, load, make):
         make.products(9)
-        rows = "".join(f"SKU000{n},{n},{'Late' if n == 9 else ''}\n" for n in range(1, 10))
+        rows = "".join(f"SKU000{n},{n}.77,{'Late' if n == 9 else ''}\n" for n in range(1, 10))
 
         report = load("products", f"sku,price,name\n{rows}", dry_run=True)
 
