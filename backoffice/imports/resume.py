@@ -12,7 +12,8 @@ from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.mapping import FieldMap
 from backoffice.imports.read import open_source, reading_again
 from backoffice.imports.run import Choices, Report, run_import
-from backoffice.imports.undo import Undone, undo
+from backoffice.imports.undo import undo
+from backoffice.imports.undone import Undone
 
 
 def resume(run: int, choices: Choices | None = None) -> Report | Undone:
@@ -26,7 +27,7 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
     if noted.state in {ledger.CANCELLING, ledger.UNDO_QUEUED, ledger.UNDOING}:
         return undo(run, choices.waiting if choices else None)
     if noted.state != ledger.RUNNING:
-        raise RunRefusedError(f"run {run} of {noted.file} is {noted.state}: nothing is left to do")
+        raise RunRefusedError(ledger.nothing_left(noted))
     path = Path(noted.path or "")
     if not path.is_file():
         raise RunRefusedError(
@@ -44,6 +45,7 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
         )
     same = replace(
         choices or Choices(),
+        run=run,
         create_missing=chosen["create_missing"],
         skip_refused=chosen["skip_refused"],
         clears=chosen["clears"],

@@ -3,9 +3,11 @@
 import tracemalloc
 from contextlib import contextmanager
 
-from sqlalchemy import event, select, update
+import pytest
+from sqlalchemy import and_, delete, event, select, update
 
 from backoffice.database import db
+from backoffice.imports.read import FileRefused
 from backoffice.imports.undo import undo
 from backoffice.models import Category, HistoryEntry, Order, OrderLine, Product, Supplier
 from tests import stored
@@ -113,6 +115,19 @@ class TestMerge:
         assert (before, after) == (["1-2", "1-2"], ["1-3", "1-2"])
 
 
+class TestAFileThatIsWrittenWhileItIsRead:
+    @pytest.mark.parametrize("rows", [1, 4])
+    def test_is_refused(self, load, make, tmp_path, unchanged, rows):
+        make.suppliers()
+
+        def write_again(opened):
+            (tmp_path / "products.csv").write_text(products(rows, lambda n: "8"))
+            return opened
+
+        with unchanged(), pytest.raises(FileRefused, match="was changed while it was read"):
+            load("products", products(4), watch=write_again)
+
+
 class TestBlankCells:
     ROWS = "sku,name,category,stock,description\nSKU0001,Tea,,,\nSKU0002,Coffee,,3,x\n"
 
@@ -183,6 +198,15 @@ class TestWhatChanges:
             "supplier": (None, "SUP2"),
             "price": (None, "2.00"),
         }
+
+    def test_is_shown_for_each_column_however_far_down(self, load, make):
+        make.products(9)
+        rows = "".join(f"SKU000{n},{n}.77,{'Late' if n == 9 else ''}\n" for n in range(1, 10))
+
+        report = load("products", f"sku,price,name\n{rows}", dry_run=True)
+
+        assert [sample.line for sample in report.samples] == [2, 3, 4, 5, 6, 10]
+        assert report.samples[-1].values["name"] == ("Product 9", "Late")
 
     def test_alone_is_written(self, load, make, session, app):
         """A column that is the same in every row is not set: see ``merge.Merge.changed``."""
@@ -257,9 +281,13 @@ class TestHistory:
         assert "name: Tea → Product 1" in undone
         assert "name: Product 1 → Tea" in imported
 
-    def test_tells_what_it_did_to_the_lines_of_an_order(self, client, load, make):
+    def test_tells_what_it_did_to_the_lines_of_an_order(self, app, client, load, make):
         touched, _ = make.orders(2)
         make.products(1)
+        with stored.elsewhere(app) as others:  # history tells ids apart by table only
+            first = and_(OrderLine.order_id == touched, OrderLine.line_no == 1)
+            others.execute(delete(OrderLine).where(OrderLine.id == touched, ~first))
+            others.execute(update(OrderLine).where(first).values(id=touched))
 
         load(
             "order-lines",
