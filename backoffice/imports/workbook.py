@@ -18,9 +18,12 @@ from backoffice.imports.refused import FileRefused
 from backoffice.imports.source import Batch, Fault, Reading, Source
 
 ROWS = 500
+NO_RESULT = "#NO RESULT"
+"""See ``workbook_rows``, which has nothing of this package."""
+
 ERRORS = frozenset(
     {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
-)
+) | {NO_RESULT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,10 @@ def _faults(rows: list[list[str]], width: int) -> Iterator[Fault]:
             yield Fault(at, None, reason + "name it, or empty it")
         elif not ERRORS.isdisjoint(cells):
             column = next(n for n, cell in enumerate(cells) if cell in ERRORS)
-            yield Fault(at, column, "is an error of the sheet's own: mend its formula")
+            reason = "is an error of the sheet's own: mend its formula"
+            if cells[column] == NO_RESULT:
+                reason = "stands for a formula: open the workbook in a spreadsheet and save it"
+            yield Fault(at, column, reason)
 
 
 def _letters(column: int) -> str:

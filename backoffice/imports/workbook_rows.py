@@ -45,6 +45,13 @@ ERROR = re.compile(
     rb"""(<[^<>]*\st=["']e["'][^<>]*>)(?:<[^<>]*f[^<>]*>[^<]*<[^<>]*>|<[^<>]*f[^<>]*/>)?"""
     rb"""<[^<>]*v>([^<]*)<"""
 )
+ANY_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+UNSOLVED = re.compile(
+    rb"""(<(?:\w+:)?c\s(?![^<>]*\st=["']str["'])[^<>]*>)"""
+    rb"""(?:<(?:\w+:)?f[^<>]*>[^<]*</(?:\w+:)?f>|<(?:\w+:)?f[^<>]*/>)"""
+    rb"""(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?</(?:\w+:)?c>"""
+)
+NO_RESULT = "#NO RESULT"
 PLACE = re.compile(rb"""\sr=["']([A-Z]+)([0-9]+)["']""")
 
 
@@ -92,19 +99,26 @@ def open_sheet(path: str, wanted: str) -> tuple[Any, str, int]:
 
 
 def formula_errors(path: str, name: str) -> dict[int, list[tuple[int, str]]]:
-    """Column and text of the cells that show an error, by row: calamine gives them as blank."""
+    """Column and text of the cells that show an error, by row: calamine gives them as blank.
+
+    So are formulas whose result is not stored: programs write them, and a spreadsheet computes it.
+    """
     found: dict[int, list[tuple[int, str]]] = {}
     with zipfile.ZipFile(path) as archive, archive.open(sheet_part(archive, name)) as part:
         rest = b""
         while block := part.read(1 << 20):
             text = rest + block
-            for cell in ERROR.finditer(text) if ANY_ERROR.search(text) else ():
-                place = PLACE.search(cell[1])
+            errors = ERROR.finditer(text) if ANY_ERROR.search(text) else ()
+            told = [(cell[1], cell[2].decode()) for cell in errors]
+            formulas = UNSOLVED.finditer(text) if ANY_FORMULA.search(text) else ()
+            told += [(cell[1], NO_RESULT) for cell in formulas]
+            for start, said in told:
+                place = PLACE.search(start)
                 if place is None:
                     raise Unreadable(1, "a cell holds an error, and the sheet does not say which")
                 letters, row = place.groups()
                 column = functools.reduce(lambda n, letter: n * 26 + letter - 64, letters, 0)
-                error = (column - 1, cell[2].decode())
+                error = (column - 1, said)
                 if error not in found.setdefault(int(row), []):
                     found[int(row)].append(error)
             rest = text[-OVERLAP:]

@@ -148,6 +148,31 @@ class TestImport:
             ("A", "1.5", "1234.5000"),
         ]
 
+    @pytest.mark.parametrize("result", [b"<v></v>", b"<v/>", b""])
+    def test_refuses_a_formula_whose_result_is_not_stored(self, load, make, sheets, result):
+        make.suppliers()
+        path = sheets(One=[HEADER, ["A", "a", "SUP1", "=NA()"], ["B", "b", "SUP1", 2]])
+        parts = {}
+        with zipfile.ZipFile(path) as book:
+            parts = {name: book.read(name) for name in book.namelist()}
+        sheet = "xl/worksheets/sheet1.xml"
+        stored = b' t="e"><f>NA()</f><v>#N/A</v>'
+        assert stored in parts[sheet]
+        parts[sheet] = parts[sheet].replace(stored, b"><f>NA()</f>" + result)
+        with zipfile.ZipFile(path, "w") as book:
+            for name, part in parts.items():
+                book.writestr(name, part)
+
+        report = load("products", path, skip_refused=True)
+
+        assert counts(report) == (1, 0, 0, 1)
+        assert reasons(report) == [
+            (
+                "line 2, column price: '#NO RESULT' stands for a formula: "
+                "open the workbook in a spreadsheet and save it"
+            )
+        ]
+
     def test_refuses_rows_by_row_and_column_of_the_sheet(self, load, make, sheets):
         make.suppliers()
         rows = [
