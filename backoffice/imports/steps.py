@@ -24,6 +24,7 @@ from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.mapping import FieldMap
 from backoffice.imports.matching import Proposal
 from backoffice.imports.read import FileRefused, Reading, open_source, rows
+from backoffice.imports.told import cut
 from backoffice.imports.words import for_people
 from backoffice.models import ImportMapping
 
@@ -234,7 +235,9 @@ def looked_at(path: Path, name: str, reading: Reading) -> dict[str, Any]:
         "asked": asdict(reading),
         "header": list(source.header),
         "read_as": source.told,
-        "examples": [[_cut(cell) for cell in cells[: len(source.header)]] for cells in first],
+        "examples": [
+            [cut(cell, LONGEST_EXAMPLE) for cell in cells[: len(source.header)]] for cells in first
+        ],
     }
 
 
@@ -244,12 +247,6 @@ def _columns(source: dict[str, Any]) -> list[tuple[int, str, list[str]]]:
         (place, name, [row[place] for row in source["examples"] if len(row) > place and row[place]])
         for place, name in enumerate(source["header"][: matching.MOST_COLUMNS])
     ]
-
-
-def _cut(cell: str) -> str:
-    # A wrong byte stands in the text as half a character, which no database takes.
-    cell = cell.encode("utf-8", "replace").decode().replace("\0", "?")
-    return cell if len(cell) <= LONGEST_EXAMPLE else f"{cell[: LONGEST_EXAMPLE - 1]}…"
 
 
 def _is_zip(path: Path) -> bool:

@@ -210,6 +210,18 @@ class TestRefused:
         mended = content.replace("NONE", "SUP1").replace("cheap", "2.50", 1)
         assert figures(check(client, uploaded(client, mended))) == ["1", "0", "0", "0"]
 
+    @pytest.mark.parametrize("cell", [b"caf\xe9", b"a\0b"])
+    def test_a_byte_that_is_no_text_is_shown_as_a_question_mark(self, app, client, make, cell):
+        make.suppliers()
+        rows = (HEADER + "é,é,SUP1,1,1\n").encode() + b"P2," + cell + b",SUP1,1,1\n"
+        run = uploaded(client, rows)
+
+        page = check(client, run)
+
+        assert newest(app).state == "checked"
+        assert "Nothing can be imported: 1 row of 2 refused" in page.text
+        assert cell.decode("ascii", "replace").translate({0xFFFD: "?", 0: "?"}) in page.text
+
     def test_rows_can_be_left_out(self, app, client, make):
         make.suppliers()
         run = uploaded(client, self.FILE)
