@@ -25,6 +25,7 @@ from backoffice.imports.ledger import COUNTS, RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
 from backoffice.imports.read import FileRefused, Reading, open_source
 from backoffice.imports.run import Choices, Report, run_import
+from backoffice.imports.undo import Undone
 
 SHOWN = ("kind", "file", "run", *COUNTS, "seconds", "encoding", "delimiter", "columns")
 """What --json prints, in this order."""
@@ -153,8 +154,8 @@ def _run(  # noqa: PLR0917 - what an import is made of
         return None
     except RunRefusedError as refusal:
         fail(str(refusal))
-    except RunCancelledError:
-        say_cancelled(name)
+    except RunCancelledError as cancelled:
+        say_cancelled(name, cancelled)
     except OSError as error:
         fail(f"{error.filename or name}: {error.strerror}")
     return report
@@ -226,10 +227,23 @@ def say_waiting() -> None:
     click.echo("waiting for another import to end", err=True)
 
 
-def say_cancelled(name: str) -> None:
-    """Say that nothing is left, and exit as who was interrupted does."""
-    click.echo(f"{name}: cancelled, nothing of it is left in the database", err=True)
+def say_cancelled(name: str, cancelled: RunCancelledError) -> None:
+    """Say what is left, mostly nothing, and exit as who was interrupted does."""
+    stays = name_kept(cancelled.undone) if cancelled.undone else 0
+    left = f"{stays:,} row{'s' if stays != 1 else ''}" if stays else "nothing"
+    are = "are" if stays > 1 else "is"
+    click.echo(f"{name}: cancelled, {left} of it {are} left in the database", err=True)
     sys.exit(130)
+
+
+def name_kept(undone: Undone) -> int:
+    """Name the rows that an undo left as they are; returns how many these are."""
+    for kept in undone.named:
+        click.echo(f"{kept.table} {kept.key}: {kept.reason}", err=True)
+    stays = undone.kept + undone.impossible
+    if len(undone.named) < stays:
+        click.echo(f"and more: {stays:,} rows in all", err=True)
+    return stays
 
 
 def report_resumed(report: Report) -> None:

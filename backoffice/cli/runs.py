@@ -10,7 +10,13 @@ import click
 from sqlalchemy import Row
 
 from backoffice.cli import fail, with_app
-from backoffice.cli.imports import cancellable, report_resumed, say_cancelled, say_waiting
+from backoffice.cli.imports import (
+    cancellable,
+    name_kept,
+    report_resumed,
+    say_cancelled,
+    say_waiting,
+)
 from backoffice.database import begins_reading, db
 from backoffice.imports import asks, ledger
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError
@@ -81,8 +87,8 @@ def resume_run(run: int) -> None:
             done = resume(run, Choices(waiting=say_waiting, cancelled=cancelled))
     except (RunRefusedError, FileRefused) as refusal:
         fail(str(refusal))
-    except RunCancelledError:
-        say_cancelled(f"run {run}")
+    except RunCancelledError as error:
+        say_cancelled(f"run {run}", error)
     if isinstance(done, Undone):
         _report_undone(done)
     else:
@@ -108,11 +114,7 @@ def undo_run(run: int, *, as_json: bool) -> None:
 
 
 def _report_undone(done: Undone, *, as_json: bool = False) -> None:
-    for kept in done.named:
-        click.echo(f"{kept.table} {kept.key}: {kept.reason}", err=True)
-    stays = done.kept + done.impossible
-    if len(done.named) < stays:
-        click.echo(f"and more: {stays:,} rows in all", err=True)
+    stays = name_kept(done)
     if as_json:
         names = ("run", "file", "reversed", "kept", "impossible")
         click.echo(json.dumps({name: getattr(done, name) for name in names}))

@@ -97,6 +97,9 @@ class _Job:
             pass
         except (StoppedError, RunRefusedError) as refusal:
             problem = str(refusal)
+        except FileRefused as refusal:
+            self._note(progress={"tries": tries + 1, "problem": str(refusal)})
+            return
         except Exception:
             log.exception("run %s broke off", self.noted.id)
             self._note(progress={"tries": tries + 1, "problem": BROKE_OFF})
@@ -123,8 +126,11 @@ class _Job:
             self._tell(report)
 
     def _resume(self) -> None:
-        done = resume(self.noted.id, Choices(**self._hooks()))
+        rejects = uploads.rejects_of(self.noted.id)
+        done = resume(self.noted.id, Choices(rejects_file=rejects, **self._hooks()))
         if isinstance(done, Report):
+            if not done.rejected:
+                rejects.unlink(missing_ok=True)
             self._tell(done)
 
     def _imported(self, *, dry_run: bool) -> Report | None:
@@ -176,9 +182,18 @@ class _Job:
         write(self.connection, lambda: ledger.note(self.connection, self.noted.id, **values))
 
     def _settle(self, before: str, **values: Any) -> None:
-        """Note ``values`` unless somebody has cancelled the run."""
-        move = ledger.move
-        write(self.connection, lambda: move(self.connection, self.noted.id, (before,), **values))
+        """Note ``values`` unless somebody has cancelled the run.
+
+        Of one that was taken back by what it came upon while it wrote, the report says why.
+        """
+        run, move, report = self.noted.id, ledger.move, values["report"]
+
+        def settle() -> None:
+            moved = move(self.connection, run, (before,), **values)
+            if not moved and before != ledger.CHECKING:
+                move(self.connection, run, (ledger.CANCELLED,), report=report)
+
+        write(self.connection, settle)
 
     # How far it is, and whether it is to go on.
 

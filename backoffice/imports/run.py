@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -106,7 +107,9 @@ def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) 
         if choices.dry_run:
             report = job.check().report
         else:
-            with turn(connection, kind.owner, choices.waiting):
+            with turn(
+                connection, kind.owner, choices.waiting, partial(_stop_if, choices.cancelled)
+            ):
                 report = job.run()
     return replace(report, seconds=round(time.monotonic() - begun, 3))
 
@@ -235,7 +238,9 @@ class _Job:
         try:
             meanwhile = self._merge_chunks(run, checked.report.columns)
         except (RunCancelledError, FileRefused, IntegrityError) as error:
-            take_back(self.connection, run, cancelled=True)
+            left = take_back(self.connection, run, cancelled=True)
+            if isinstance(error, RunCancelledError):
+                raise RunCancelledError(left) from error
             if isinstance(error, IntegrityError):
                 raise changed_meanwhile(error) from error
             raise

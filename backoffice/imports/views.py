@@ -17,7 +17,7 @@ from backoffice.imports import asks, background, ledger, saved, uploads
 from backoffice.imports.forms import NAMES
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.steps import StepPages, allow_upload
-from backoffice.imports.undo import EDITED, undone
+from backoffice.imports.undo import EDITED, Undone, undone
 from backoffice.imports.words import STATES, for_people
 from backoffice.models import ImportMapping
 
@@ -81,7 +81,7 @@ class ImportView(StepPages, Guarded, BaseView):
             is_pending=noted.state in ledger.PENDING,
             share=share_of(noted),
             problem=for_people(noted.progress.get("problem") or noted.report.get("problem") or ""),
-            undone=undone(noted) if noted.state == ledger.UNDONE else None,
+            undone=left_by(noted),
             edited=EDITED,
             has_rejects=uploads.rejects_of(run).is_file(),
             has_file=uploads.path_of(run).is_file(),
@@ -179,6 +179,13 @@ def differing(preview: dict[str, Any], counts: dict[str, int]) -> dict[str, tupl
         for name in ledger.COUNTS
         if preview[name] != counts[name]
     }
+
+
+def left_by(noted: Row[Any]) -> Undone | None:
+    """What taking the run back did; None where that needs no telling."""
+    told = undone(noted)
+    stays = noted.state == ledger.CANCELLED and told.kept + told.impossible
+    return told if stays or noted.state == ledger.UNDONE else None
 
 
 def share_of(noted: Row[Any]) -> float | None:

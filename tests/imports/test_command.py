@@ -1,10 +1,21 @@
 """`manage.py import` in a process of its own: output, exit codes, help."""
 
 import json
+import signal
 import subprocess
 import sys
 
+import pytest
+from sqlalchemy import update
+
+from backoffice.cli.imports import say_cancelled
 from backoffice.config import ROOT
+from backoffice.imports.kinds import KINDS
+from backoffice.imports.ledger import RunCancelledError
+from backoffice.imports.queue import turn
+from backoffice.imports.work import own_connection
+from backoffice.models import Product
+from tests import stored
 from tests.imports.conftest import HEADER, products
 
 
@@ -107,6 +118,42 @@ class TestCommand:
 
         assert ran.returncode == 1
         assert ran.stdout.startswith("june.csv: done, 2 rows: 1 inserted, 0 updated, 0 unchanged")
+
+    def test_can_be_interrupted_while_it_waits(self, app, environ, make, tmp_path):
+        make.suppliers()
+        file = tmp_path / "june.csv"
+        file.write_text(products(3))
+        command = [sys.executable, ROOT / "manage.py", "import", "products", file]
+
+        owner = KINDS["products"].owner
+
+        with app.app_context(), own_connection() as ours, turn(ours, owner):
+            ran = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+            assert "waiting for another import" in ran.stderr.readline()
+            ran.send_signal(signal.SIGINT)
+            _, said = ran.communicate(timeout=10)
+
+        assert ran.returncode == 130
+        assert said.endswith("june.csv: cancelled, nothing of it is left in the database\n")
+
+    def test_that_is_cancelled_names_what_stays(self, app, make, load, capsys):
+        make.suppliers()
+
+        def edit_and_cancel() -> bool:
+            with stored.elsewhere(app) as connection:
+                edited = update(Product).where(Product.sku == "P0")
+                changed = edited.values(name="Edited", version=Product.version + 1)
+                return connection.execute(changed).rowcount > 0
+
+        with pytest.raises(RunCancelledError) as cancelled:
+            load("products", products(60), cancelled=edit_and_cancel)
+        with pytest.raises(SystemExit):
+            say_cancelled("june.csv", cancelled.value)
+
+        assert capsys.readouterr().err.splitlines() == [
+            "products P0: was edited since",
+            "june.csv: cancelled, 1 row of it is left in the database",
+        ]
 
     def test_shows_its_help_without_a_database(self):
         ran = subprocess.run(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import re
 import stat
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from backoffice.database import db
-from backoffice.imports import jobs, uploads
+from backoffice.imports import jobs, merge, uploads
 from backoffice.imports.words import for_people
-from backoffice.models import ImportMapping, ImportRun, Product
+from backoffice.models import ImportMapping, ImportRun, Product, Supplier
 from tests import stored
 from tests.imports.conftest import HEADER, products
 from tests.pages import Page, filled, visit
@@ -337,6 +339,109 @@ class TestCancel:
         assert seen
         assert newest(app).state == "cancelled"
         assert stored.count(app, Product) == 0
+
+
+class TestTakenBack:
+    """What an import came upon while it wrote is told, with what had to stay."""
+
+    @pytest.fixture(autouse=True)
+    def small_chunks(self, monkeypatch):
+        for name in ("FEWEST_ROWS", "MOST_ROWS"):
+            monkeypatch.setattr(f"backoffice.imports.work.{name}", 5)
+        monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
+
+    @pytest.fixture
+    def after_a_chunk(self, app, monkeypatch):
+        """Has something done when the first chunk is merged."""
+        chunk = merge.Merge.chunk
+
+        def set_up(happens: Callable[[], object]) -> None:
+            def then(*arguments: Any) -> Any:
+                merged = chunk(*arguments)
+                monkeypatch.setattr(merge.Merge, "chunk", chunk)
+                happens()
+                return merged
+
+            monkeypatch.setattr(merge.Merge, "chunk", then)
+
+        return set_up
+
+    def test_rows_that_were_edited_meanwhile_stay_and_are_named(
+        self, app, client, make, after_a_chunk
+    ):
+        make.suppliers()
+        run = uploaded(client, products(8))
+        check(client, run)
+        client.post(f"{run}apply/")
+
+        def edit_and_cancel() -> None:
+            with stored.elsewhere(app) as connection:
+                edited = update(Product).where(Product.sku == "P0")
+                connection.execute(edited.values(name="Edited", version=Product.version + 1))
+            client.post(f"{run}cancel/")
+
+        after_a_chunk(edit_and_cancel)
+        work(app)
+        page = visit(client, run)
+
+        assert (newest(app).state, stored.count(app, Product)) == ("cancelled", 1)
+        assert "Cancelled: 1 row of it is still in the database" in page.text
+        assert "nothing of it" not in page.text
+        assert "P0 was edited since" in page.text
+
+    def test_by_a_rule_it_says_which(self, app, client, make, monkeypatch):
+        make.suppliers()
+        run = uploaded(client, products(8))
+        check(client, run)
+        client.post(f"{run}apply/")
+
+        def breaks(*_: Any) -> None:
+            raise IntegrityError("INSERT", {}, Exception("a rule is broken"))
+
+        monkeypatch.setattr(merge.Merge, "chunk", breaks)
+        work(app)
+        page = visit(client, run)
+
+        assert newest(app).state == "cancelled"
+        assert "Taken back: nothing of it is in the database" in page.text
+        assert "the data changed during the import: import again (a rule is broken)" in page.text
+
+    def test_by_rows_that_are_refused_by_now_it_names_them(self, app, client, make, after_a_chunk):
+        make.suppliers(2)
+        rows = "".join(f"P{n},P{n},SUP{1 + n // 5},1,1\n" for n in range(10))
+        run = uploaded(client, HEADER + rows)
+        check(client, run)
+        client.post(f"{run}apply/")
+        after_a_chunk(lambda: 1 / 0)
+        work(app)
+        assert (newest(app).state, stored.count(app, Product)) == ("running", 5)
+        with stored.elsewhere(app) as connection:
+            connection.execute(delete(Supplier).where(Supplier.code == "SUP2"))
+
+        work(app)
+        page = visit(client, run)
+
+        assert (newest(app).state, stored.count(app, Product)) == ("cancelled", 0)
+        assert "Taken back: nothing of it is in the database" in page.text
+        assert "Refused: 5 rows" in page.text
+        with client.get(f"{run}rejects/") as rejects:
+            assert len(rejects.text.splitlines()) == 6
+
+    def test_where_the_file_cannot_be_read_any_more_it_says_so(
+        self, app, client, make, after_a_chunk
+    ):
+        make.suppliers()
+        run = uploaded(client, products(8))
+        check(client, run)
+        client.post(f"{run}apply/")
+        after_a_chunk(lambda: 1 / 0)
+        work(app)
+        with app.app_context():
+            uploads.path_of(newest(app).id).write_bytes(b"")
+
+        work(app)
+
+        assert "the file is empty" in visit(client, run).text
 
 
 class TestUndo:
