@@ -138,7 +138,7 @@ def entries_of(record: Record, limit: int) -> Select[HistoryEntry, Any]:
         lines = written.join(OrderLine, OrderLine.id == rows.row_id).distinct()
         parts.append(lines.where(of_lines, OrderLine.order_id == record.id))
     newest = union_all(*(select(part.limit(limit).subquery()) for part in parts))
-    its = and_(rows.history_id == entry_id, rows.row_id == record.id)
+    its = and_(here, rows.history_id == entry_id, rows.row_id == record.id)
     told = select(HistoryEntry, rows.changes).outerjoin(history_rows, its)
     return told.where(entry_id.in_(newest)).order_by(entry_id.desc()).limit(limit)
 

@@ -19,11 +19,16 @@ from backoffice.imports.stage import Stage, analyze_stage, with_references
 
 @dataclass(frozen=True)
 class Counts:
-    """How the rows of a file divide; all the others are stored as they stand."""
+    """How the rows of a file divide; all the others are stored as they stand.
+
+    ``versions`` is the sum of the changed rows' ids and versions: another one later tells that
+    somebody wrote one of them.
+    """
 
     new: int
     changed: int
     refused: int
+    versions: int = 0
 
 
 def check(connection: Connection, layout: Layout, stage: Stage, *, create_missing: bool) -> Counts:
@@ -57,13 +62,18 @@ _COMPLAINT = ("line", "header", "reason")
 
 def _count(connection: Connection, stage: Stage) -> Counts:
     is_new = stage.found.c.row_id.is_(None)
-    new, changed = connection.execute(
-        select(func.count().filter(is_new), func.count().filter(~is_new))
+    found = stage.found.c
+    new, changed, versions = connection.execute(
+        select(
+            func.count().filter(is_new),
+            func.count().filter(~is_new),
+            func.sum(found.row_id + found.version),
+        )
         .select_from(stage.found)
         .where(stage.not_refused())
     ).one()
     refused = connection.scalar(select(func.count(stage.complaints.c.line.distinct())))
-    return Counts(new, changed, refused or 0)
+    return Counts(new, changed, refused or 0, int(versions or 0))
 
 
 def _find(connection: Connection, layout: Layout, stage: Stage) -> None:
@@ -89,6 +99,7 @@ def _find(connection: Connection, layout: Layout, stage: Stage) -> None:
         "line": stage.rows.c.line,
         "bad": stage.rows.c.bad,
         "row_id": table.c.id,
+        "version": table.c.version,
         **{name: stage.rows.c[name] for name in ids},
         **{field.column.name: value for field, value in values.items()},
     }

@@ -72,10 +72,12 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def identity(source: Source, mapping: FieldMap, choices: dict[str, Any]) -> dict[str, Any]:
+def identity(
+    source: Source, content: str, mapping: FieldMap, choices: dict[str, Any]
+) -> dict[str, Any]:
     """What makes an import the same as one before: the file's content and how it is taken."""
     return {
-        "digest": digest(source.path),
+        "digest": content,
         "choices": {"reading": asdict(source.reading), "mapping": asdict(mapping), **choices},
     }
 
@@ -131,6 +133,11 @@ def get(connection: Connection, run: int) -> Row[Any]:
     if found is None:
         raise RunRefusedError(f"there is no run {run}: `imports list` shows them")
     return found
+
+
+def nothing_left(noted: Row[Any]) -> str:
+    """Why an ended run is not gone on with."""
+    return f"run {noted.id} of {noted.file} is {noted.state}: nothing is left to do"
 
 
 def counts_of(noted: Any) -> dict[str, int]:

@@ -51,7 +51,7 @@ LAST = bindparam("last", type_=BigInteger)
 class Merged:
     """What became of one chunk's rows: so many inserted and updated, up to ``line``.
 
-    ``meanwhile`` counts the rows that somebody else had changed since they were checked.
+    ``meanwhile`` counts the rows that somebody else had written since they were checked.
     """
 
     line: int
@@ -93,12 +93,14 @@ class Merge:
         here = {"after": after, "last": line}
         created = self._create_missing(here)
         arrived = self._look_again(here)
-        # Of a row that somebody else inserted, every column may differ.
-        merge = replace(self, changed=self.layout.kind.fields) if arrived else self
+        edited = self._run(self._edited, **here).scalar() if known else 0
+        # Of a row that somebody else wrote, every column may differ.
+        merge = replace(self, changed=self.layout.kind.fields) if arrived or edited else self
         updated = merge._update(here, known + arrived)  # noqa: SLF001 - its own
         inserted = self._insert(here) if expected > known + arrived else 0
-        merged = Merged(line, inserted, updated, arrived + expected - inserted - updated)
-        self._note(merged, created)
+        equal_by_now = expected - inserted - updated
+        merged = Merged(line, inserted, updated, arrived + max(edited, equal_by_now))
+        self._note(merged, created, here)
         return merged
 
     def _run(self, statement: Any, **parameters: Any) -> Any:
@@ -108,7 +110,7 @@ class Merge:
         options = {"preserve_rowcount": True}
         return self.connection.execute(statement, here, execution_options=options).rowcount
 
-    def _note(self, merged: Merged, created: dict[str, int]) -> None:
+    def _note(self, merged: Merged, created: dict[str, int], here: dict[str, int]) -> None:
         for name, count in created.items():
             self.created[name] = self.created.get(name, 0) + count
         runs = ledger.RUNS.c
@@ -118,6 +120,7 @@ class Merge:
             merged_line=merged.line,
             inserted=runs.inserted + merged.inserted,
             updated=runs.updated + merged.updated,
+            rejected=runs.rejected + self._run(self._refused, **here).scalar(),
             **({"created": self.created} if created else {}),
         )
 
@@ -178,8 +181,6 @@ class Merge:
     def _update(self, here: dict[str, int], known: int) -> int:
         if not known or not self._after:
             return 0
-        if self._postgresql:
-            self._run(self._lock, **here)
         logged = self._count(self._update_log, here)
         updated = self._count(self._update_rows, here)
         assert logged == updated  # noqa: S101 - both saw the same locked rows
@@ -201,12 +202,25 @@ class Merge:
         return and_(self._here, table.c.id == found.c.row_id, or_(*differs))
 
     @cached_property
-    def _lock(self) -> Select[Any]:
-        """In the order of ids; so that what is noted as the value before is what is changed."""
+    def _edited(self) -> Select[Any]:
+        """How many rows were written since the check.
+
+        They are locked, in the order of ids, so that what is noted as the value before is what is
+        changed. SQLite, where nobody else writes meanwhile, leaves FOR UPDATE out.
+        """
         table, found = self._table, self.stage.found
-        rows = select(table.c.id).join(found, table.c.id == found.c.row_id).where(self._here)
-        locked = rows.order_by(table.c.id).with_for_update(of=table)
-        return select(func.count()).select_from(locked.subquery("locked"))
+        rows = select((table.c.version != found.c.version).label("edited"))
+        rows = rows.join(found, table.c.id == found.c.row_id).where(self._here)
+        if self._postgresql:  # SQLite would sort them nevertheless
+            rows = rows.order_by(table.c.id).with_for_update(of=table)
+        locked = rows.subquery("locked")
+        return select(func.count().filter(locked.c.edited))
+
+    @cached_property
+    def _refused(self) -> Select[Any]:
+        """How many rows of the file are left out up to here."""
+        line = self.stage.complaints.c.line
+        return select(func.count(line.distinct())).where(line > AFTER, line <= LAST)
 
     @cached_property
     def _update_log(self) -> Insert:

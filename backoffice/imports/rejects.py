@@ -20,7 +20,7 @@ from sqlalchemy import Connection, select
 from backoffice.grid.csvrows import write_rows
 from backoffice.grid.formulas import guarded
 from backoffice.imports.mapping import Layout
-from backoffice.imports.read import Source, rows
+from backoffice.imports.read import FileRefused, Source, rows
 from backoffice.imports.stage import Stage
 
 KEPT = 1_000
@@ -122,7 +122,9 @@ def _refused_rows(
     records = rows(source)
     with connection.execute(ordered, execution_options={"yield_per": 1_000}) as found:
         for line, group in groupby(found, key=attrgetter("line")):
-            cells = next(cells for at, cells in records if at == line)
+            cells = next((cells for at, cells in records if at == line), None)
+            if cells is None:
+                raise FileRefused(line, "the file was changed while it was read: import it again")
             yield cells, [_reject(complaint, cells, columns) for complaint in group]
 
 

@@ -28,7 +28,7 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
         choices = choices or Choices()
         return undo(run, choices.waiting, choices.cancelled)
     if noted.state != ledger.RUNNING:
-        raise RunRefusedError(f"run {run} of {noted.file} is {noted.state}: nothing is left to do")
+        raise RunRefusedError(ledger.nothing_left(noted))
     path = Path(noted.path or "")
     if not path.is_file():
         raise RunRefusedError(
@@ -45,6 +45,7 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
         )
     same = replace(
         choices or Choices(),
+        run=run,
         create_missing=chosen["create_missing"],
         skip_refused=chosen["skip_refused"],
         clears=chosen["clears"],

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.exc import IntegrityError
 
 from backoffice import history
@@ -38,7 +38,7 @@ class Choices:
     ``watch`` wraps the open file, so that a progress bar sees how much was read; ``waiting`` is
     called once when another import comes first; ``cancelled`` is asked between any two batches or
     chunks. An exception in the middle of a statement could not be taken back by that connection.
-    ``run`` is the run in the ledger that this is, where the browser has noted it already.
+    ``run`` is the run in the ledger that this is, where it is noted already.
     """
 
     dry_run: bool = False
@@ -60,7 +60,7 @@ class Report:
     refuses the file, the rows without a fault count as unchanged: they changed nothing.
     ``columns`` maps a field to the number of known rows in which it changes. ``run`` is the run's
     number in the ledger, None when nothing was written. ``meanwhile`` counts the rows that others
-    had changed between the check of the file and its merge.
+    had written between the check of the file and its merge; ``versions`` is ``Counts.versions``.
     """
 
     kind: str
@@ -72,6 +72,7 @@ class Report:
     unchanged: int = 0
     rejected: int = 0
     meanwhile: int = 0
+    versions: int = 0
     seconds: float = 0.0
     encoding: str = ""
     delimiter: str = ""
@@ -90,12 +91,14 @@ def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) 
     does not grow with the file.
 
     :raises FileRefused: the file as a whole cannot be taken; nothing of it stays written.
-    :raises RunRefusedError: another run into the same table was interrupted and comes first.
+    :raises RunRefusedError: another run into the same table was interrupted and comes first, or
+        nothing of the run to go on with is left to do.
     :raises RunCancelledError: it was cancelled.
     """
     begun = time.monotonic()
     layout = match(kind, mapping, source.header, source.header_line)
     layout = replace(layout, clears=choices.clears)
+    as_it_was = _state_of(source.path)
     with own_connection() as connection:
         to = make_stage(connection, layout)
         complaints: list[Complaint] = []
@@ -103,7 +106,10 @@ def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) 
         read = _unless(choices.cancelled, read)
         valid = validate(layout, read, complaints, dialect, source)
         total = fill(connection, to, valid, complaints)
-        job = _Job(connection, layout, source, mapping, choices, to, total)
+        digest = "" if choices.dry_run else ledger.digest(source.path)
+        if _state_of(source.path) != as_it_was:
+            raise FileRefused(1, "the file was changed while it was read: import it again")
+        job = _Job(connection, layout, source, mapping, choices, to, total, digest)
         if choices.dry_run:
             report = job.check().report
         else:
@@ -131,6 +137,7 @@ class _Job:
     choices: Choices
     to: Stage
     total: int
+    digest: str
 
     def check(self) -> _Checked:
         """What the import would do; every row is looked at."""
@@ -153,6 +160,7 @@ class _Job:
             updated=counts.changed,
             unchanged=self.total - counts.new - counts.changed - counts.refused,
             rejected=counts.refused,
+            versions=counts.versions,
             ignored=layout.ignored,
             columns=columns,
             samples=shown,
@@ -162,7 +170,7 @@ class _Job:
 
     def run(self) -> Report:
         """Check and merge; for who has the turn."""
-        identity = ledger.identity(self.source, self.mapping, self._chosen)
+        identity = ledger.identity(self.source, self.digest, self.mapping, self._chosen)
         earlier = self._interrupted(identity)
         checked = self.check()
         if checked.counts.refused and not self.choices.skip_refused:
@@ -189,7 +197,10 @@ class _Job:
         """
         with looking(self.connection):
             earlier = ledger.interrupted(self.connection, self.layout.kind)
+            noted = ledger.get(self.connection, self.choices.run) if self.choices.run else None
         if earlier is None:
+            if noted and noted.state != ledger.QUEUED:  # finished, or taken back, by another
+                raise RunRefusedError(ledger.nothing_left(noted))
             return None
         same = (
             earlier.kind == self.layout.kind.name
@@ -213,7 +224,7 @@ class _Job:
 
         def begin() -> int:
             counts = {name: getattr(report, name) for name in ledger.COUNTS}
-            planned = {**identity, "total": report.rows, "rejected": report.rejected}
+            planned = {**identity, "total": report.rows}
             run = ledger.begin(connection, self.source, kind, planned, self.choices.run)
             told = {"kind": kind.name, "file": report.file, "import": run, **counts}
             made = {name: {**told, "inserted": count} for name, count in missing.items()}
@@ -237,6 +248,7 @@ class _Job:
     def _merge(self, run: int, checked: _Checked) -> Report:
         try:
             meanwhile = self._merge_chunks(run, checked.report.columns)
+            noted = write(self.connection, lambda: self._finish(run))
         except (RunCancelledError, FileRefused, IntegrityError) as error:
             left = take_back(self.connection, run, cancelled=True)
             if isinstance(error, RunCancelledError):
@@ -244,16 +256,9 @@ class _Job:
             if isinstance(error, IntegrityError):
                 raise changed_meanwhile(error) from error
             raise
-        noted = write(self.connection, lambda: self._finish(run))
-        return replace(
-            checked.report,
-            run=run,
-            inserted=noted.inserted,
-            updated=noted.updated,
-            unchanged=ledger.counts_of(noted)["unchanged"],
-            created=noted.created,
-            meanwhile=meanwhile,
-        )
+        counts: dict[str, Any] = ledger.counts_of(noted)
+        more = {"run": run, "created": noted.created, "meanwhile": meanwhile}
+        return replace(checked.report, **counts, **more)
 
     def _merge_chunks(self, run: int, changed: Collection[str]) -> int:
         """Merge what is left; returns the number of rows that others changed meanwhile."""
@@ -280,8 +285,21 @@ class _Job:
             line, meanwhile = merged.line, meanwhile + merged.meanwhile
 
     def _finish(self, run: int) -> Row[Any]:
-        ledger.finish(self.connection, run, ledger.DONE, datetime.now(UTC))
-        return ledger.get(self.connection, run)
+        """:raises RunCancelledError: somebody did so after its last chunk."""
+        connection, complaints = self.connection, self.to.complaints.c
+        noted = ledger.get(connection, run)
+        below = select(func.count(complaints.line.distinct()))
+        refused = connection.scalar(below.where(complaints.line > noted.merged_line)) or 0
+        values = {"rejected": noted.rejected + refused, "ended_at": datetime.now(UTC)}
+        if not ledger.move(connection, run, (ledger.RUNNING,), state=ledger.DONE, **values):
+            raise RunCancelledError
+        return ledger.get(connection, run)
+
+
+def _state_of(path: Path) -> tuple[int, int, int]:
+    """What tells whether the file was written or replaced meanwhile."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:

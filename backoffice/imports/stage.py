@@ -21,6 +21,7 @@ from sqlalchemy import (
     Enum,
     FromClause,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -45,7 +46,8 @@ class Stage:
 
     ``rows`` holds each row of the file as it stands, references by natural key. ``complaints``
     holds what is wrong: a row that is in there is refused. ``found`` is filled by the step
-    ``check`` with the rows that are new, that differ or that are wrong, references as ids.
+    ``check`` with the rows that are new, that differ or that are wrong, references as ids, and
+    what is stored of them by its id and version.
     """
 
     rows: Table
@@ -124,6 +126,7 @@ def _tables(layout: Layout) -> Stage:
         line,
         bad,
         Column("row_id", BigInteger),
+        Column("version", Integer),
         *(Column(f.name, _plain(f.type)) for f in fields if f.reference is not None),
         *(Column(f.column.name, _plain(f.column.type)) for f in fields),
     )

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    Update,
     and_,
     bindparam,
     case,
@@ -211,6 +212,7 @@ class _Undo:
         at = datetime.now(UTC)
         self._record(here, at)
         self.connection.execute(self._restore(at), here)
+        self._shift(here)
         self.connection.execute(self._remove(), here)
         self._count(here, last)
         return int(last)
@@ -288,6 +290,22 @@ class _Undo:
         made = select(self.listed.c.row_id).where(self._reversed, self.listed.c.changes.is_(None))
         return delete(self.table).where(self.table.c.id.in_(made))
 
+    def _shift(self, here: dict[str, int]) -> None:
+        """Let earlier runs find the restored rows as they left them, and be undone as well."""
+        restored = and_(self._reversed, self.listed.c.changes.is_not(None))
+        before = self.listed.c.version  # now the row has the next one, and what was before it
+        earlier = self._earlier(self.table, self.listed.c.row_id)
+        earlier = earlier.where(restored, history_rows.c.version < before)
+        self.connection.execute(earlier.values(version=history_rows.c.version + 2), here)
+
+    def _earlier(self, table: Table, row_id: ColumnElement[Any]) -> Update:
+        entry = HistoryEntry.__table__.c
+        return update(history_rows).where(
+            history_rows.c.row_id == row_id,
+            history_rows.c.history_id == entry.id,
+            entry.table_name == table.name,
+        )
+
     def _record(self, here: dict[str, int], at: datetime) -> None:
         """Tell it in the history of the rows that stay: those restored, orders of lines."""
         listed, owner = self.listed, self.owner
@@ -295,6 +313,8 @@ class _Undo:
         if owner is not self.table:
             touched = update(owner).where(owner.c.id.in_(ids)).values(stamp(owner, at))
             self.connection.execute(touched, here)
+            same = self._earlier(owner, owner.c.id).where(owner.c.id.in_(ids))
+            self.connection.execute(same.values(version=history_rows.c.version + 1), here)
             rows = select(owner.c.id, literal(0), null(), owner.c.version)
             rows = rows.where(owner.c.id.in_(ids))
         else:
@@ -353,6 +373,7 @@ class _Undo:
 
     def _named(self, here: dict[str, int], limit: int) -> list[list[str]]:
         listed, owner = self.listed, self.owner
+        unknown = "?" if owner is self.table else "a line"
         gone = (
             select(func.max(HistoryEntry.label))
             .where(
@@ -363,7 +384,7 @@ class _Undo:
             .correlate(listed)
             .scalar_subquery()
         )
-        key = func.coalesce(owner.c[NATURAL_KEYS[owner]], gone, "?")
+        key = func.coalesce(owner.c[NATURAL_KEYS[owner]], gone, unknown)
         rows = select(key, listed.c.verdict).select_from(
             listed.outerjoin(owner, owner.c.id == listed.c.owner_id)
         )

@@ -83,6 +83,28 @@ class TestLinesOfAnOrderThatStaffAreSaving:
         assert [line.quantity for line in stored.lines(app, order)] == [1, 1]
 
 
+@pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+class TestARowThatStaffHold:
+    def test_keeps_the_import_waiting_but_not_other_staff(self, app, load, make, session):
+        make.products(20)
+        held = update(Product).where(Product.sku == "SKU0020").values(stock=5)
+        other = update(Product).where(Product.sku == "SKU0001").values(stock=6)
+        file = "sku,stock\n" + "".join(f"SKU{n:04},7\n" for n in range(1, 21))
+
+        with ThreadPoolExecutor(1) as threads:
+            with stored.elsewhere(app) as staff:
+                staff.execute(held)
+                imported = threads.submit(load, "products", file)
+                wait_until_somebody_waits(app)
+                with stored.elsewhere(app) as second:
+                    second.execute(text("SET lock_timeout = '2s'"))
+                    second.execute(other)
+            report = imported.result()
+
+        assert counts(report) == (0, 20, 0, 0)
+        assert set(session.scalars(select(Product.stock))) == {7}
+
+
 class TestRowsThatOthersChangeDuringTheImport:
     """Between the check and the merge: while the import waits for its turn it has checked nothing,
     so what others do there is done in the first look at the ledger."""
@@ -129,6 +151,24 @@ class TestRowsThatOthersChangeDuringTheImport:
         report = load("products", "sku,stock\nSKU0001,7\nSKU0002,8\n")
 
         assert (counts(report), report.meanwhile) == ((0, 1, 1, 0), 1)
+
+    @pytest.mark.parametrize("renamed", ["Product 3", "Other"])
+    def test_are_taken_whole_from_the_file_when_somebody_edited_them(
+        self, load, make, meanwhile, session, renamed
+    ):
+        """Whether or not another row of the file changes the column that they edited."""
+        make.suppliers()
+        load("products", products(4))
+        edited = update(Product).where(Product.sku.in_(["P1", "P2"]))
+        edited = edited.values(name="Theirs", version=Product.version + 1)
+        meanwhile(lambda staff: staff.execute(edited))
+        file = products(4, lambda n: "7" if n == 1 else f"{n}.50").replace("Product 3", renamed)
+
+        report = load("products", file)
+
+        assert report.meanwhile == 1
+        names = session.scalars(select(Product.name).order_by(Product.sku)).all()
+        assert names == ["Product 0", "Product 1", "Theirs", renamed]
 
     def test_refuse_the_file_when_somebody_deleted_one(self, load, make, meanwhile, session):
         make.products(3)

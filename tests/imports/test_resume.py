@@ -4,17 +4,20 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from backoffice.config import ROOT
 from backoffice.database import begins_reading
 from backoffice.imports import work
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError, counts_of
 from backoffice.imports.resume import resume
+from backoffice.imports.run import Choices
 from backoffice.imports.undo import undo
-from backoffice.models import HistoryEntry, ImportRun, Product, history_rows
+from backoffice.models import HistoryEntry, ImportRun, Product, Supplier, history_rows
 from tests import stored
 from tests.imports.conftest import HEADER, counts, products
 
@@ -179,6 +182,40 @@ class TestAKilledRun:
         with app.app_context(), pytest.raises(RunRefusedError, match="is gone"):
             resume(run)
 
+    def test_adds_up_when_other_rows_are_refused_by_then(
+        self, app, file, killed, make, load, session
+    ):
+        make.suppliers(2)
+        with file.open("a") as more:
+            more.writelines(f"Q{n},More,{'SUP2' if n > 4 else 'NONE'},1,1\n" for n in range(10))
+        killed(3, "import", "products", file, "--on-error", "skip")
+        session.execute(delete(Supplier).where(Supplier.code == "SUP2"))
+        session.commit()
+
+        report = load("products", file, skip_refused=True)
+
+        assert counts(report) == (20, 10, 10, 10)
+        assert counts_of(session.get(ImportRun, report.run))["rejected"] == 10
+
+    def test_is_not_begun_anew_when_it_was_taken_back_meanwhile(
+        self, app, file, killed, rows, session
+    ):
+        before = [row[:4] for row in rows()[0]]
+        killed(3, "import", "products", file)
+        run = session.scalar(select(ImportRun.id).order_by(ImportRun.id.desc()))
+        session.rollback()
+
+        def read(opened):
+            """Somebody is quicker while we read."""
+            with ThreadPoolExecutor(1) as threads, app.app_context():
+                threads.submit(copy_context().run, undo, run).result()
+            return opened
+
+        with app.app_context(), pytest.raises(RunRefusedError, match="cancelled: nothing is left"):
+            resume(run, Choices(watch=read))
+
+        assert [row[:4] for row in rows()[0]] == before
+
 
 @pytest.mark.usefixtures("known")
 class TestAKilledUndo:
@@ -212,6 +249,22 @@ class TestACancelledRun:
         run = session.scalar(select(ImportRun).order_by(ImportRun.id.desc()))
         assert run.state == "cancelled"
         assert run.report["undo"]["reversed"] == 2 * CHUNK
+
+    def test_is_taken_back_after_its_last_chunk_as_well(self, app, file, load, rows):
+        before = [row[:4] for row in rows()[0]]
+
+        def cancelled():
+            """As the browser asks for it: in the ledger, where nobody looks any more."""
+            if merged_line(app) > 3 * CHUNK + 2:
+                with stored.elsewhere(app) as browser:
+                    running = update(ImportRun).where(ImportRun.state == "running")
+                    browser.execute(running.values(state="cancelling"))
+            return False
+
+        with pytest.raises(RunCancelledError):
+            load("products", file, cancelled=cancelled)
+
+        assert [row[:4] for row in rows()[0]] == before
 
     def test_by_the_keyboard_says_so(self, app, environ, file, make):
         with file.open("a") as more:

@@ -3,9 +3,11 @@
 import tracemalloc
 from contextlib import contextmanager
 
-from sqlalchemy import event, select, update
+import pytest
+from sqlalchemy import and_, delete, event, select, update
 
 from backoffice.database import db
+from backoffice.imports.read import FileRefused
 from backoffice.imports.undo import undo
 from backoffice.models import Category, HistoryEntry, Order, OrderLine, Product, Supplier
 from tests import stored
@@ -111,6 +113,19 @@ class TestMerge:
 
         after = [order.edition for order in session.scalars(select(Order).order_by(Order.number))]
         assert (before, after) == (["1-2", "1-2"], ["1-3", "1-2"])
+
+
+class TestAFileThatIsWrittenWhileItIsRead:
+    @pytest.mark.parametrize("rows", [1, 4])
+    def test_is_refused(self, load, make, tmp_path, unchanged, rows):
+        make.suppliers()
+
+        def write_again(opened):
+            (tmp_path / "products.csv").write_text(products(rows, lambda n: "8"))
+            return opened
+
+        with unchanged(), pytest.raises(FileRefused, match="was changed while it was read"):
+            load("products", products(4), watch=write_again)
 
 
 class TestBlankCells:
@@ -257,9 +272,13 @@ class TestHistory:
         assert "name: Tea → Product 1" in undone
         assert "name: Product 1 → Tea" in imported
 
-    def test_tells_what_it_did_to_the_lines_of_an_order(self, client, load, make):
+    def test_tells_what_it_did_to_the_lines_of_an_order(self, app, client, load, make):
         touched, _ = make.orders(2)
         make.products(1)
+        with stored.elsewhere(app) as others:  # history tells ids apart by table only
+            first = and_(OrderLine.order_id == touched, OrderLine.line_no == 1)
+            others.execute(delete(OrderLine).where(OrderLine.id == touched, ~first))
+            others.execute(update(OrderLine).where(first).values(id=touched))
 
         load(
             "order-lines",

@@ -1,7 +1,5 @@
 """Taking an import back: reversed, kept because edited since, not possible and why."""
 
-from decimal import Decimal
-
 import pytest
 from sqlalchemy import delete, select, update
 
@@ -17,6 +15,7 @@ from backoffice.models import (
     Supplier,
 )
 from tests.imports.conftest import HEADER, products
+from tests.pages import save
 
 
 @pytest.fixture
@@ -149,8 +148,50 @@ class TestUndo:
             undo(0)
 
 
+class TestUndoOfSeveral:
+    def test_goes_back_one_by_one(self, load, make, session, take_back):
+        make.products(3)
+        runs = [load("products", f"sku,stock\nSKU0001,{n}\nSKU0002,{n}\n") for n in (7, 8, 9)]
+        edited = update(Product).where(Product.sku == "SKU0002")
+        session.execute(edited.values(price=5, version=Product.version + 1))
+        session.commit()
+        runs.append(load("products", "sku,stock\nSKU0001,10\nSKU0002,10\n"))
+
+        undone = [figures(take_back(report)) for report in reversed(runs)]
+
+        assert undone == [(2, 0, 0), (1, 1, 0), (1, 1, 0), (1, 1, 0)]
+        stocks = select(Product.stock).order_by(Product.sku)
+        assert session.scalars(stocks).all() == [10, 9, 10]
+
+    def test_of_orders_follows_that_of_their_lines(self, load, make, session, take_back):
+        make.products(2)
+        make.orders(1)
+        orders = load("orders", "number,placed_at\nORD0001,2026-01-01\nNEW,2026-01-01\n")
+        lines = load(
+            "order-lines",
+            "order,line_no,product,quantity,unit_price\nORD0001,5,SKU0001,1,1\nNEW,1,SKU0001,1,1\n",
+        )
+
+        undone = [figures(take_back(lines)), figures(take_back(orders))]
+
+        assert undone == [(2, 0, 0), (2, 0, 0)]
+        assert session.scalars(select(Order.number)).all() == ["ORD0001"]
+
+
 class TestUndoOfLines:
-    def test_restores_the_lines_that_nobody_edited(self, load, make, session, take_back):
+    def test_names_the_ones_that_are_gone(self, load, make, session, take_back):
+        make.orders(1)
+        report = load("order-lines", "order,line_no,quantity\nORD0001,1,9\n")
+        session.execute(delete(OrderLine).where(OrderLine.line_no == 1))
+        session.commit()
+
+        undone = take_back(report)
+
+        assert [tuple(vars(kept).values()) for kept in undone.named] == [
+            ("orders", "a line", "was deleted since")
+        ]
+
+    def test_restores_the_lines_that_nobody_edited(self, client, load, make, session, take_back):
         make.orders(3, lines=2)
         report = load(
             "order-lines",
@@ -159,8 +200,8 @@ class TestUndoOfLines:
         )
         order = session.scalar(select(Order).where(Order.number == "ORD0002"))
         order.note = "Edited"
-        order.lines[0].discount = Decimal("0.5")
         session.commit()
+        save(client, "orders", order.id, {"lines-0-discount": "0.5"})
 
         undone = take_back(report)
 
@@ -176,7 +217,7 @@ class TestUndoOfLines:
             ("ORD0002", 1, 9),
             ("ORD0003", 1, 1),
         ]
-        assert session.scalars(select(Order.version).order_by(Order.number)).all() == [2, 2, 2]
+        assert session.scalars(select(Order.version).order_by(Order.number)).all() == [2, 3, 2]
 
 
 def report_moment(session):
