@@ -72,10 +72,10 @@ def _writing(source: Source, to: Path) -> Iterator[Callable[[list[str], list[Rej
     A wrong byte is written as it was read. Columns of an earlier rejects file give way.
     """
     width = len(source.header)
-    kept = width - len(_ADDED) if source.header[-len(_ADDED) :] == _ADDED else width
+    kept = width - len(ADDED) if source.header[-len(ADDED) :] == ADDED else width
     with to.open("w", encoding=source.encoding, errors="surrogateescape", newline="") as file:
         file.write(source.mark + source.above)
-        header = [*source.header[:kept], *_ADDED]
+        header = [*source.header[:kept], *ADDED]
         file.write(line_of(header, source.delimiter) + source.newline)
 
         def write(cells: list[str], complaints: list[Reject]) -> None:
@@ -90,7 +90,8 @@ def _writing(source: Source, to: Path) -> Iterator[Callable[[list[str], list[Rej
         yield write
 
 
-_ADDED = ("line", "reason")
+ADDED = ("line", "reason")
+"""The columns behind those of the file."""
 
 
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*", re.ASCII)

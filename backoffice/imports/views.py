@@ -92,8 +92,20 @@ class ImportView(StepPages, Guarded, BaseView):
 
     @expose("/<int:run>/apply/", methods=("GET", "POST"))
     def apply_view(self, run: int) -> Any:
-        """Import what was checked."""
-        return self._ask(run, asks.apply)
+        """Import what was checked; a mapping is saved now that it has proved good."""
+        noted = self.asked_run(run)
+
+        def apply(connection: Connection, number: int) -> bool:
+            applied = asks.apply(connection, number)
+            if applied and (keep := noted.report.get("keep")):
+                header = noted.report["source"]["header"]
+                name, choices = keep["name"], keep["choices"]
+                done = saved.keep(db.session(), noted.kind, name, header, choices)
+                if done != "used":
+                    flash(f"The mapping {name} was {done}.", "success")
+            return applied
+
+        return self._ask(run, apply)
 
     @expose("/<int:run>/cancel/", methods=("GET", "POST"))
     def cancel_view(self, run: int) -> Any:

@@ -70,6 +70,10 @@ def newest(app: Flask) -> Any:
     return stored.newest(app, ImportRun)
 
 
+def newest_mapping(app: Flask) -> Any:
+    return stored.newest(app, ImportMapping)
+
+
 class TestUploading:
     def test_goes_from_the_file_to_the_report(self, app, client, make):
         make.suppliers()
@@ -163,6 +167,8 @@ class TestMapping:
         run = uploaded(client, self.FILE)
         page = check(client, run, **self.CHOSEN, save_as="Nordwind")
         assert figures(page) == ["2", "0", "0", "0"]
+        assert stored.count(app, ImportMapping) == 0
+        client.post(f"{run}apply/")
 
         other = uploaded(client, "cost, ARTICLE ,Description\n2.00,A-3,Washer\n", "july.csv")
         page = visit(client, f"{other}map/")
@@ -173,6 +179,67 @@ class TestMapping:
         form = visit(client, f"{IMPORTS}mappings/").form_with("id")
         client.post(f"{IMPORTS}mappings/", data=form)
         assert stored.count(app, ImportMapping) == 0
+
+    GERMAN = "Preise\nartikel;name;preis\nP1;Nut;1.234,50\nP2;Screw;2,50\n"
+    SAID = {"decimal": ",", "thousands": "point", "skip_lines": "1"}
+
+    @pytest.fixture
+    def saved(self, app, client, make):
+        """A mapping of files that have to be read in another way, and what it was kept as."""
+        make.suppliers()
+        run = uploaded(client, self.GERMAN, **self.SAID)
+        columns = {"column-0": "sku", "column-1": "name", "column-2": "price"}
+        page = check(client, run, **columns, **{"constant-supplier": "SUP1"}, save_as="ACME")
+        assert figures(page) == ["2", "0", "0", "0"]
+        client.post(f"{run}apply/")
+        work(app)
+        return newest_mapping(app).choices
+
+    def test_is_offered_with_the_way_to_read_the_file(self, app, client, saved):
+        run = uploaded(client, self.GERMAN, "july.csv")
+
+        page = visit(client, f"{run}map/")
+        assert "Filled in from the saved mapping ACME" in page.text
+        assert figures(check(client, run)) == ["0", "0", "2", "0"]
+        client.post(f"{run}apply/")
+        assert newest_mapping(app).choices == saved
+
+    def test_reads_the_file_when_it_is_filled_in(self, client, saved):
+        run = uploaded(client, self.GERMAN, "july.csv", delimiter=";")
+        page = visit(client, f"{run}map/")
+        assert "Filled in" not in page.text
+
+        client.post(f"{run}map/", data=page.form_with("mapping") | {"do": "fill"})
+
+        assert figures(check(client, run)) == ["0", "0", "2", "0"]
+
+    def test_that_does_not_fit_is_not_said_to(self, client, saved):
+        run = uploaded(client, "Preise\nfoo;bar\n1;2\n", "other.csv", delimiter=";")
+        page = visit(client, f"{run}map/")
+
+        client.post(f"{run}map/", data=page.form_with("mapping") | {"do": "fill"})
+
+        page = visit(client, f"{run}map/")
+        assert "ACME knows none of the columns of this file" in page.text
+        assert "Filled in" not in page.text
+
+    def test_is_not_saved_by_a_check_and_its_name_not_forgotten(self, app, client, saved):
+        run = uploaded(client, self.GERMAN.replace("2,50", "dear"), "july.csv")
+        check(client, run, save_as="ACME", **{"constant-supplier": "NONE"})
+
+        assert newest_mapping(app).choices == saved
+        form = visit(client, f"{run}map/").form_with("save_as")
+        assert form["save_as"] == "ACME"
+
+    def test_is_offered_to_the_rows_that_it_refused(self, client, saved):
+        run = uploaded(client, self.GERMAN.replace("2,50", "dear"), "july.csv")
+        check(client, run)
+        with client.get(f"{run}rejects/") as rejects:
+            mended = rejects.text.replace("dear", "3,50", 1)
+
+        page = check(client, uploaded(client, mended, "mended.csv"))
+
+        assert figures(page) == ["0", "1", "0", "0"]
 
     def test_leaves_a_column_aside_that_is_called_as_a_field(self, app, client, make):
         make.suppliers()
