@@ -74,6 +74,31 @@ def newest_mapping(app: Flask) -> Any:
     return stored.newest(app, ImportMapping)
 
 
+class TestFromAList:
+    LISTS = (
+        ("suppliers", ["suppliers"]),
+        ("categories", ["categories"]),
+        ("products", ["products"]),
+        ("customers", ["customers"]),
+        ("orders", ["orders", "order-lines"]),
+    )
+
+    @pytest.mark.parametrize(("name", "kinds"), LISTS)
+    def test_it_begins_with_the_kind_chosen(self, sign_in, name, kinds):
+        manager = sign_in("manager")
+        page = visit(manager, f"/admin/{name}/")
+        (actions,) = page.root.all("div", "actions")
+        links = [link.get("href") for link in actions.all("a")]
+
+        steps = [visit(manager, link) for link in links if link.startswith(IMPORTS)]
+
+        assert [step.form_with("kind")["kind"] for step in steps] == kinds
+
+    @pytest.mark.parametrize("role", ["viewer", "editor"])
+    def test_it_is_not_there_for_who_may_not(self, sign_in, role):
+        assert f"{IMPORTS}new/" not in sign_in(role).get("/admin/orders/").text
+
+
 class TestUploading:
     def test_goes_from_the_file_to_the_report(self, app, client, make):
         make.suppliers()
