@@ -47,8 +47,8 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
     ``id``), ``column_list`` and, for those who choose them, ``column_optional_list``,
     ``column_searchable_list`` (the columns of the table's search index),
     ``column_sortable_list`` (own columns, each the start of an index), ``column_default_sort``
-    and ``filters``; ``import_kinds`` are the files that hold its rows. Of Flask-Admin's own list nothing is left on: it counts the whole table,
-    pages by offset and builds a form for every row.
+    and ``filters``; ``import_kinds`` are the files that hold its rows. Of Flask-Admin's own list
+    nothing is left on: it counts the whole table, pages by offset and builds a form for every row.
     """
 
     list_template = "grid/list.html"

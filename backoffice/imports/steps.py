@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from flask import current_app, redirect, request
+from flask import current_app, redirect, request, url_for
 from flask_admin import expose
 from flask_login import current_user
 from sqlalchemy import Row
@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from backoffice.access import Action, may
 from backoffice.database import db
 from backoffice.grid.record import as_id
-from backoffice.imports import asks, background, jobs, ledger, matching, saved, uploads
+from backoffice.imports import asks, background, jobs, ledger, matching, saved, uploads, values
 from backoffice.imports.chosen import Chosen
 from backoffice.imports.forms import ReadingForm, RowsForm, UploadForm
 from backoffice.imports.kinds import KINDS, Kind
@@ -27,6 +27,7 @@ from backoffice.imports.matching import Proposal
 from backoffice.imports.offered import candidates, offered
 from backoffice.imports.read import FileRefused, Reading, open_source, rows
 from backoffice.imports.told import cut
+from backoffice.imports.values import Pairs
 from backoffice.imports.words import for_people
 from backoffice.models import ImportMapping
 
@@ -226,6 +227,9 @@ class StepPages:
             columns=_columns(source),
             unlisted=max(0, len(source["header"]) - matching.MOST_COLUMNS),
             proposal=proposal,
+            words=values.shown(kind, proposal.values, _refused(noted)),
+            ours=values.translatable(kind),
+            lookups=lookups(kind),
             form=form,
             reading=reading or ReadingForm.over(noted.choices["reading"]),
             problems=problems or ([for_people(told)] if told else []),
@@ -263,6 +267,21 @@ def looked_at(path: Path, name: str, reading: Reading) -> dict[str, Any]:
             [cut(cell, LONGEST_EXAMPLE) for cell in cells[: len(source.header)]] for cells in first
         ],
     }
+
+
+def lookups(kind: Kind) -> dict[str, str]:
+    """Field -> the page that suggests the codes of what it refers to."""
+    tables = ((field.name, field.reference) for field in kind.fields.values())
+    return {
+        name: url_for(f"{key.table.name}.lookup_view") for name, key in tables if key is not None
+    }
+
+
+def _refused(noted: Row[Any]) -> dict[str, Pairs]:
+    """The values that the last check refused."""
+    told = noted.report.get("preview") or noted.report.get("done") or {}
+    mapping = Chosen.of(noted.choices).mapping
+    return values.refused(KINDS[noted.kind], mapping.columns, told)
 
 
 def _columns(source: dict[str, Any]) -> list[tuple[int, str, list[str]]]:

@@ -286,6 +286,66 @@ class TestMapping:
         assert figures(check(client, run, clears="yes")) == ["0", "1", "0", "0"]
 
 
+class TestOtherWords:
+    """Cells that call something otherwise than we do."""
+
+    FILE = "sku,name,supplier,price,active\nA-1,Bolt,Acme,1,ja\nA-2,Nut,,1,nein\nA-3,Pin,X,1,\n"
+
+    def test_are_offered_where_they_were_refused_and_translated(self, app, client, make):
+        make.suppliers(2)
+        run = uploaded(client, self.FILE)
+        assert "3 rows of 3 refused" in check(client, run).text
+
+        form = visit(client, f"{run}map/").form_with("save_as")
+        assert [form[f"theirs-active-{n}"] for n in range(3)] == ["ja", "nein", ""]
+        assert [form[f"theirs-supplier-{n}"] for n in range(3)] == ["Acme", "X", ""]
+        page = check(
+            client,
+            run,
+            **{"ours-active-0": "yes", "ours-active-1": "no", "ours-supplier-0": "SUP1"},
+            **{"theirs-supplier-1": "*", "ours-supplier-1": "SUP2"},
+            **{"theirs-supplier-2": "", "ours-supplier-2": "SUP2"},
+            save_as="Acme",
+        )
+        client.post(f"{run}apply/")
+        work(app)
+
+        assert figures(page) == ["3", "0", "0", "0"]
+        assert [product.active for product in stored.every(app, Product)] == [True, False, True]
+        assert newest(app).choices["mapping"]["values"] == {
+            "supplier": {"Acme": "SUP1", "*": "SUP2", "": "SUP2"},
+            "active": {"ja": "yes", "nein": "no"},
+        }
+        assert "active “ja” is yes" in visit(client, f"{IMPORTS}mappings/").text
+        next_file = uploaded(client, self.FILE.replace("A-", "B-"), "july.csv")
+        assert figures(check(client, next_file)) == ["3", "0", "0", "0"]
+
+    def test_say_one_thing_of_a_column_that_is_there(self, client, make):
+        make.suppliers(2)
+        run = uploaded(client, self.FILE)
+
+        page = check(
+            client,
+            run,
+            **{"theirs-supplier-0": "Acme", "ours-supplier-0": "SUP1"},
+            **{"theirs-supplier-1": "Acme", "ours-supplier-1": "SUP2"},
+            **{"theirs-category-0": "Bolts", "ours-category-0": "Screws"},
+        )
+
+        assert page.status == 422
+        assert "Supplier: “Acme” is said to be two things here: keep one." in page.text
+        assert "Category has other words, but no column sets it." in page.text
+        assert page.form_with("save_as")["theirs-category-0"] == "Bolts"
+
+    def test_take_no_value_that_is_none(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, products(1).replace("stock", "active"))
+
+        check(client, run, **{"theirs-active-0": "0", "ours-active-0": "maybe"})
+
+        assert newest(app).choices["mapping"]["values"] == {}
+
+
 class TestRefused:
     FILE = HEADER + "P1,Bolt,SUP1,1.50,1\nP2,Nut,NONE,cheap,1\n"
 
