@@ -25,7 +25,7 @@ from backoffice.imports.ledger import COUNTS, RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
 from backoffice.imports.read import FileRefused, Reading, open_source
 from backoffice.imports.run import Choices, Report, run_import
-from backoffice.imports.undo import Undone
+from backoffice.imports.undone import Undone
 
 SHOWN = ("kind", "file", "run", *COUNTS, "seconds", "encoding", "delimiter", "columns")
 """What --json prints, in this order."""

@@ -23,7 +23,8 @@ from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.read import FileRefused
 from backoffice.imports.resume import resume
 from backoffice.imports.run import Choices
-from backoffice.imports.undo import Undone, undo, undone
+from backoffice.imports.undo import undo
+from backoffice.imports.undone import Undone, undone
 
 
 @click.group("imports")

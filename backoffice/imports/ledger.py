@@ -18,7 +18,7 @@ from backoffice.imports.read import Source
 from backoffice.models import ImportRun
 
 if TYPE_CHECKING:
-    from backoffice.imports.undo import Undone
+    from backoffice.imports.undone import Undone
 
 # In the browser a run is there from the upload of its file on; a command's when it writes.
 UPLOADED = "uploaded"

@@ -40,7 +40,7 @@ from backoffice.imports.kinds import Field, default_of
 from backoffice.imports.mapping import Layout
 from backoffice.imports.refused import FileRefused
 from backoffice.imports.stage import Stage
-from backoffice.imports.work import write
+from backoffice.imports.work import TRIES, write
 from backoffice.models import history_rows
 
 AFTER = bindparam("after", type_=BigInteger)
@@ -84,15 +84,22 @@ class Merge:
 
         :raises FileRefused: somebody changed the tables so that the rows cannot be taken any more.
         """
-        return write(self.connection, lambda: self._chunk(after, rows))
+        tries = iter(range(TRIES))
+        # Where another's row has the key of a new one, the database says so: nobody need look.
+        unique = self.layout.key == self.layout.kind.key
+        return write(
+            self.connection,
+            lambda: self._chunk(after, rows, look_again=next(tries) > 0 or not unique),
+        )
 
-    def _chunk(self, after: int, rows: int) -> Merged | None:
-        line, expected, known = self._run(self._bounds, after=after, rows=rows).one()
+    def _chunk(self, after: int, rows: int, *, look_again: bool) -> Merged | None:
+        bounds = self._run(self._bounds, after=after, rows=rows).one()
+        line, expected, known, lowest, highest = bounds
         if line is None:
             return None
-        here = {"after": after, "last": line}
+        here = {"after": after, "last": line, "lowest": lowest, "highest": highest}
         created = self._create_missing(here)
-        arrived = self._look_again(here)
+        arrived = self._look_again(here) if look_again and expected > known else 0
         edited = self._run(self._edited, **here).scalar() if known else 0
         # Of a row that somebody else wrote, every column may differ.
         merge = replace(self, changed=self.layout.kind.fields) if arrived or edited else self
@@ -132,13 +139,16 @@ class Merge:
         return and_(line > AFTER, line <= LAST)
 
     @cached_property
-    def _bounds(self) -> Select[Any, int, int]:
+    def _bounds(self) -> Select[Any]:
         found = self.stage.found
         rows = select(found.c.line, found.c.row_id).where(found.c.line > AFTER)
         chunk = (
             rows.order_by(found.c.line).limit(bindparam("rows", type_=Integer)).subquery("chunk")
         )
-        return select(func.max(chunk.c.line), func.count(), func.count(chunk.c.row_id))
+        row_id = chunk.c.row_id
+        ids = [func.count(row_id), func.min(row_id), func.max(row_id)]
+        columns: list[ColumnElement[Any]] = [func.max(chunk.c.line), func.count(), *ids]
+        return select(*columns)
 
     @cached_property
     def _same_key(self) -> ColumnElement[bool]:
@@ -165,6 +175,9 @@ class Merge:
                 known.values(row_id=bindparam("known")),
                 [{"at_line": line, "known": row_id} for line, row_id in arrived],
             )
+            ids = [row_id for _, row_id in arrived]
+            ids += [here[end] for end in ("lowest", "highest") if here[end] is not None]
+            here |= {"lowest": min(ids), "highest": max(ids)}
         return len(arrived)
 
     @cached_property
@@ -196,10 +209,22 @@ class Merge:
         return {c.name: value_after(self.layout, c, self.stage.found.c[c.name]) for c in columns}
 
     @cached_property
-    def _differing(self) -> ColumnElement[bool]:
+    def _known(self) -> ColumnElement[bool]:
+        """Joins the rows that are stored already."""
         table, found = self._table, self.stage.found
+        same = and_(self._here, table.c.id == found.c.row_id)
+        if not self._postgresql:
+            return same
+        # Mostly a file follows the ids: PostgreSQL, which joins by reading all of either side,
+        # then reads but a part of the table.
+        lowest, highest = (bindparam(name, type_=BigInteger) for name in ("lowest", "highest"))
+        return and_(same, table.c.id.between(lowest, highest))
+
+    @cached_property
+    def _differing(self) -> ColumnElement[bool]:
+        table = self._table
         differs = [table.c[name].is_distinct_from(value) for name, value in self._after.items()]
-        return and_(self._here, table.c.id == found.c.row_id, or_(*differs))
+        return and_(self._known, or_(*differs))
 
     @cached_property
     def _edited(self) -> Select[Any]:
@@ -210,7 +235,7 @@ class Merge:
         """
         table, found = self._table, self.stage.found
         rows = select((table.c.version != found.c.version).label("edited"))
-        rows = rows.join(found, table.c.id == found.c.row_id).where(self._here)
+        rows = rows.where(self._known)
         if self._postgresql:  # SQLite would sort them nevertheless
             rows = rows.order_by(table.c.id).with_for_update(of=table)
         locked = rows.subquery("locked")

@@ -12,7 +12,8 @@ from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.mapping import FieldMap
 from backoffice.imports.read import open_source, reading_again
 from backoffice.imports.run import Choices, Report, run_import
-from backoffice.imports.undo import Undone, undo
+from backoffice.imports.undo import undo
+from backoffice.imports.undone import Undone
 
 
 def resume(run: int, choices: Choices | None = None) -> Report | Undone:

@@ -7,7 +7,7 @@ A chunk is one transaction with the ledger, so an undo that was killed goes on w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
@@ -47,6 +47,7 @@ from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.merge import LOGGED, stamp
 from backoffice.imports.queue import turn
 from backoffice.imports.stage import analyze_stage
+from backoffice.imports.undone import Undone, undone
 from backoffice.imports.work import Pace, looking, own_connection, write
 from backoffice.models import HistoryEntry, history_rows
 
@@ -59,27 +60,6 @@ GONE = "was deleted since"
 
 AFTER = bindparam("after", type_=BigInteger)
 LAST = bindparam("last", type_=BigInteger)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """One row that stays as it is: the key that people know it by, and why."""
-
-    table: str
-    key: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Undone:
-    """What an undo did: so many rows reversed, kept because edited since, and not possible."""
-
-    run: int
-    file: str
-    reversed: int = 0
-    kept: int = 0
-    impossible: int = 0
-    named: tuple[Kept, ...] = field(default=())
 
 
 def undo(
@@ -127,14 +107,6 @@ def take_back(connection: Connection, run: int, *, cancelled: bool) -> Undone:
     write(connection, finish)
     with looking(connection):
         return undone(ledger.get(connection, run))
-
-
-def undone(noted: Row[Any]) -> Undone:
-    """What the ledger tells of an undo."""
-    told = noted.report.get("undo", {})
-    named = tuple(Kept(*kept) for kept in told.get("named", ()))
-    counts = {name: told.get(name, 0) for name in ("reversed", "kept", "impossible")}
-    return Undone(noted.id, noted.file, **counts, named=named)
 
 
 @dataclass(frozen=True)
@@ -232,34 +204,41 @@ class _Undo:
 
     def _judge(self, here: dict[str, int]) -> None:
         listed, table = self.listed, self.table
-        its = select(table.c.version).where(table.c.id == listed.c.row_id)
-        there = exists().where(table.c.id == listed.c.row_id)
+        its = self._one(table.c.version, table.c.id == listed.c.row_id)
         new = listed.c.changes.is_(None)
         verdict = case(
-            (~there, GONE),
-            (its.correlate(listed).scalar_subquery().is_distinct_from(listed.c.version), EDITED),
+            (its.is_(None), GONE),
+            (its.is_distinct_from(listed.c.version), EDITED),
             *((and_(new, uses), reason) for reason, uses in self._uses()),
             *((former, reason) for reason, former in self._lost()),
             else_=REVERSED,
         )
         self.connection.execute(update(listed).where(self._here).values(verdict=verdict), here)
 
+    def _one(self, value: ColumnElement[Any], *where: ColumnElement[bool]) -> ColumnElement[Any]:
+        """``value`` of a row, or NULL where there is none.
+
+        Not EXISTS: of that PostgreSQL makes a hash of the whole other table, for every chunk anew.
+        """
+        rows = select(value).where(*where).limit(1)
+        return rows.correlate(self.listed).scalar_subquery()
+
     def _uses(self) -> Iterator[tuple[str, ColumnElement[bool]]]:
         """Why a row that the run made cannot be deleted, and where that is so."""
         for other in Base.metadata.sorted_tables:
             for column in other.columns:
                 if any(key.column is self.table.c.id for key in column.foreign_keys):
-                    uses = exists().where(column == self.listed.c.row_id)
-                    yield f"is used by {other.name.replace('_', ' ')}", uses
+                    use = self._one(column, column == self.listed.c.row_id)
+                    yield f"is used by {other.name.replace('_', ' ')}", use.is_not(None)
 
     def _lost(self) -> Iterator[tuple[str, ColumnElement[bool]]]:
         """Why a row cannot have its former values, and where that is so."""
         told, dialect = self.listed.c.changes, self.connection.dialect.name
-        for column in self.table.columns:
+        for column in self._changed:
             for key in column.foreign_keys:
-                other = key.column.table
                 former = changes.before(dialect, told, column)
-                lost = and_(former.is_not(None), ~exists().where(other.c.id == former))
+                there = self._one(key.column, key.column == former)
+                lost = and_(former.is_not(None), there.is_(None))
                 yield f"its former {column.name.removesuffix('_id')} is gone", lost
 
     @cached_property
@@ -270,15 +249,22 @@ class _Undo:
     def _former(self) -> dict[str, ColumnElement[Any]]:
         """Column -> the value that a row shall have again."""
         told, dialect = self.listed.c.changes, self.connection.dialect.name
-        kind_columns = [field.column for field in self.kind.fields.values()]
         return {
             column.name: case(
                 (changes.names(dialect, told, column.name), changes.before(dialect, told, column)),
                 else_=column,
             )
-            for column in kind_columns
-            if column.table is self.table and column.name not in self.kind.key
+            for column in self._changed
         }
+
+    @cached_property
+    def _changed(self) -> list[Column[Any]]:
+        """The columns that the run changed: to set the others would write their indexes as well."""
+        told, dialect = self.listed.c.changes, self.connection.dialect.name
+        columns = [f.column for f in self.kind.fields.values() if f.column.table is self.table]
+        changed = [exists().where(changes.names(dialect, told, c.name)) for c in columns]
+        found = self.connection.execute(select(*changed)).one() if columns else ()
+        return [column for column, is_changed in zip(columns, found, strict=True) if is_changed]
 
     def _restore(self, at: datetime) -> Any:
         listed, table = self.listed, self.table

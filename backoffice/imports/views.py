@@ -17,7 +17,8 @@ from backoffice.imports import asks, background, ledger, saved, uploads
 from backoffice.imports.forms import NAMES
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.steps import StepPages, allow_upload
-from backoffice.imports.undo import EDITED, Undone, undone
+from backoffice.imports.undo import EDITED
+from backoffice.imports.undone import Undone, undone
 from backoffice.imports.words import STATES, for_people
 from backoffice.models import ImportMapping
 
