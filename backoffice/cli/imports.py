@@ -20,6 +20,7 @@ from rich.progress import Progress
 
 from backoffice.cli import fail, with_app
 from backoffice.cli.reading import READING, reading
+from backoffice.cli.saved import apply_saved
 from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.ledger import COUNTS, RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
@@ -81,6 +82,12 @@ OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         help="A TOML file with [columns], [values.FIELD] and [constants].",
     ),
     click.option(
+        "--saved-mapping",
+        metavar="NAME",
+        help="A mapping saved in the browser: columns, values, how to read the file and what "
+        "becomes of its rows. Other options overrule it.",
+    ),
+    click.option(
         "--blank",
         type=click.Choice(["keep", "clear"]),
         default="keep",
@@ -107,7 +114,8 @@ def _add_command(kind: Kind) -> None:
     @with_app
     def run(file: str, *, as_json: bool, rejects: Path | None, **options: Any) -> None:
         _check_rejects(file, rejects)
-        mapping = _mapping(kind, options["mapping"], options["pairs"])
+        saved = apply_saved(kind, options)
+        mapping = _mapping(kind, options["mapping"], options["pairs"], saved)
         with _on_disk(file) as path, _watching(path) as watch, cancellable() as cancelled:
             choices = Choices(
                 dry_run=options["dry_run"],
@@ -170,9 +178,11 @@ def _check_rejects(file: str, rejects: Path | None) -> None:
         raise click.UsageError("--rejects names FILE itself, which would be overwritten")
 
 
-def _mapping(kind: Kind, file: Path | None, pairs: tuple[str, ...]) -> FieldMap:
+def _mapping(
+    kind: Kind, file: Path | None, pairs: tuple[str, ...], saved: FieldMap | None
+) -> FieldMap:
     try:
-        return load_mapping(kind, file, pairs)
+        return load_mapping(kind, file, pairs, saved)
     except MappingError as error:
         raise click.UsageError(str(error)) from error
 
@@ -265,7 +275,8 @@ def _print(report: Report, choices: Choices, as_json: bool, refused: bool) -> No
             f"{report.file}: rows that others changed during it: {report.meanwhile:,}", err=True
         )
     for table, count in report.created.items():
-        click.echo(f"{report.file}: {table} created, named like their key: {count:,}", err=True)
+        deed = "to create" if choices.dry_run else "created"
+        click.echo(f"{report.file}: {table} {deed}, named like their key: {count:,}", err=True)
     if as_json:
         click.echo(json.dumps({name: getattr(report, name) for name in SHOWN}))
     elif report.rows or not refused:

@@ -26,6 +26,9 @@ from backoffice.imports.run import Choices
 from backoffice.imports.undo import undo
 from backoffice.imports.undone import Undone, undone
 
+RUN = click.IntRange(1, 2**63 - 1)
+"""The number of a run, as databases have them."""
+
 
 @click.group("imports")
 def command() -> None:
@@ -33,27 +36,39 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @with_app
 def list_runs(limit: int, *, as_json: bool) -> None:
-    """List the imports that wrote something, newest first."""
+    """List the imports and the files uploaded in the browser, newest first."""
     with begins_reading(db.engine).connect() as connection:
-        for noted in connection.execute(asks.newest(limit)):
-            told = _told(noted)
-            if as_json:
-                click.echo(json.dumps(told))
-            else:
-                when = noted.started_at.strftime("%Y-%m-%d %H:%M")
-                counts = ", ".join(f"{told[name]:,} {name}" for name in ledger.COUNTS[1:])
-                click.echo(
-                    f"{noted.id:>4}  {when}  {noted.actor}  {noted.kind}  {noted.file}  "
-                    f"{noted.state}: {counts}"
-                )
+        runs = connection.execute(asks.newest(limit)).all()
+    if as_json:
+        for noted in runs:
+            click.echo(json.dumps(_told(noted)))
+        return
+    columns = [[noted.actor for noted in runs], [n.kind for n in runs], [n.file for n in runs]]
+    widths = [max(map(len, column), default=0) for column in columns]
+    for noted, *cells in zip(runs, *columns, strict=True):
+        when = noted.started_at.strftime("%Y-%m-%d %H:%M")
+        padded = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+        click.echo(f"{noted.id:>4}  {when}  {padded}  {noted.state}{_so_far(noted)}")
+
+
+def _so_far(noted: Row[Any]) -> str:
+    """The counts of a run, as far as there are any."""
+    counts = ledger.counts_of(noted)
+    if noted.state in ledger.COUNTED:
+        return ": " + ", ".join(f"{counts[name]:,} {name}" for name in ledger.COUNTS[1:])
+    if noted.state == ledger.RUNNING:
+        return f": {noted.inserted:,} inserted, {noted.updated:,} updated so far"
+    return ""
 
 
 @command.command("show")
-@click.argument("run", type=int)
+@click.argument("run", type=RUN)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_app
 def show(run: int, *, as_json: bool) -> None:
@@ -75,7 +90,7 @@ def show(run: int, *, as_json: bool) -> None:
 
 
 @command.command("resume")
-@click.argument("run", type=int)
+@click.argument("run", type=RUN)
 @with_app
 def resume_run(run: int) -> None:
     """Finish an import, or the undoing of one, that was interrupted.
@@ -97,7 +112,7 @@ def resume_run(run: int) -> None:
 
 
 @command.command("undo")
-@click.argument("run", type=int)
+@click.argument("run", type=RUN)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @with_app
 def undo_run(run: int, *, as_json: bool) -> None:
@@ -125,8 +140,9 @@ def _report_undone(done: Undone, *, as_json: bool = False) -> None:
 
 
 def _summary(done: Undone) -> str:
+    rows = f"{done.reversed:,} row{'s' if done.reversed != 1 else ''}"
     return (
-        f"{done.reversed:,} rows reversed, {done.kept:,} kept because edited since, "
+        f"{rows} reversed, {done.kept:,} kept because edited since, "
         f"{done.impossible:,} not possible"
     )
 
@@ -137,4 +153,12 @@ def _told(noted: Row[Any]) -> dict[str, Any]:
         for name, moment in (("started_at", noted.started_at), ("ended_at", noted.ended_at))
     }
     known = {name: getattr(noted, name) for name in ("kind", "file", "state", "actor")}
-    return {"run": noted.id, **known, **moments, **ledger.counts_of(noted)}
+    counts = ledger.counts_of(noted)
+    so_far: dict[str, int | None] = dict(counts)
+    if noted.state not in ledger.COUNTED:
+        # A row that is not reached yet is not unchanged, nor is one that was taken back.
+        known_so_far = (
+            ("rows", "inserted", "updated") if noted.state == ledger.RUNNING else ("rows",)
+        )
+        so_far = {name: counts[name] if name in known_so_far else None for name in counts}
+    return {"run": noted.id, **known, **moments, **so_far}

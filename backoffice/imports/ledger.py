@@ -40,6 +40,9 @@ UNFINISHED = (RUNNING, CANCELLING, UNDOING)
 PENDING = (CHECKING, QUEUED, UNDO_QUEUED, *UNFINISHED)
 """States that a job ends."""
 
+COUNTED = (DONE, REFUSED, UNDONE)
+"""States of a run whose counts add up: all its rows were looked at, and nothing is under way."""
+
 UNWRITTEN = (UPLOADED, CHECKING, CHECKED, QUEUED, REFUSED)
 """States of a run that has written nothing."""
 

@@ -19,9 +19,10 @@ Source = dict[str, Any]
 """What a file is and its first rows, as a run keeps it."""
 
 
-def candidates(kind: str) -> Select[int, str, dict[str, Any]]:
-    """Id, fingerprint and choices of the mappings for files of ``kind``, the newest first."""
-    columns = ImportMapping.id, ImportMapping.fingerprint, ImportMapping.choices
+def candidates(kind: str) -> Select[int, str, str, dict[str, Any]]:
+    """Name and content of the mappings for files of ``kind``, the newest first."""
+    named = ImportMapping.id, ImportMapping.name
+    columns = *named, ImportMapping.fingerprint, ImportMapping.choices
     of_kind = select(*columns).where(ImportMapping.kind == kind)
     return of_kind.order_by(ImportMapping.updated_at.desc())
 

@@ -147,8 +147,9 @@ class _Job:
             columns = changes_by_column(connection, layout, to)
             shown = samples(connection, layout, to)
             named = rejects(connection, self.source, layout, to, self.choices.rejects_file)
+            missing = to_create(connection, layout, to) if self.choices.create_missing else {}
         if counts.refused and not self.choices.skip_refused:
-            counts = Counts(0, 0, counts.refused)
+            counts, missing = Counts(0, 0, counts.refused), {}
         report = Report(
             kind=layout.kind.name,
             file=self.source.name,
@@ -161,6 +162,7 @@ class _Job:
             unchanged=self.total - counts.new - counts.changed - counts.refused,
             rejected=counts.refused,
             versions=counts.versions,
+            created=missing,
             ignored=layout.ignored,
             columns=columns,
             samples=shown,
@@ -217,9 +219,6 @@ class _Job:
     def _begin(self, identity: dict[str, Any], checked: _Checked) -> int:
         """Note the run and its history entries: of the table, and of what is made besides."""
         connection, kind, report = self.connection, self.layout.kind, checked.report
-        with looking(connection):
-            missing = to_create(connection, self.layout, self.to)
-        missing = missing if self.choices.create_missing else {}
         at = datetime.now(UTC)
 
         def begin() -> int:
@@ -227,7 +226,7 @@ class _Job:
             planned = {**identity, "total": report.rows}
             run = ledger.begin(connection, self.source, kind, planned, self.choices.run)
             told = {"kind": kind.name, "file": report.file, "import": run, **counts}
-            made = {name: {**told, "inserted": count} for name, count in missing.items()}
+            made = {name: {**told, "inserted": count} for name, count in report.created.items()}
             tables = made | {kind.table.name: told}
             entries = {
                 name: history.add_entry(

@@ -17,6 +17,7 @@ def told(report: Report) -> dict[str, Any]:
     """``report`` as JSON keeps it."""
     return {
         **{name: getattr(report, name) for name in COUNTS},
+        "created": report.created,
         "meanwhile": report.meanwhile,
         "seconds": report.seconds,
         "read_as": report.read_as,

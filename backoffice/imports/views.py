@@ -19,7 +19,7 @@ from backoffice.imports.kinds import KINDS
 from backoffice.imports.steps import StepPages, allow_upload
 from backoffice.imports.undo import EDITED
 from backoffice.imports.undone import Undone, undone
-from backoffice.imports.words import STATES, for_people
+from backoffice.imports.words import STATES, counted, for_people
 from backoffice.models import ImportMapping
 
 PAGE = 25
@@ -43,7 +43,7 @@ class ImportView(StepPages, Guarded, BaseView):
         return blueprint
 
     def render(self, template: str, **context: Any) -> Any:
-        said = {"states": STATES, "kinds": NAMES, "for_people": for_people}
+        said = {"states": STATES, "kinds": NAMES, "for_people": for_people, "counted": counted}
         may_import = may(current_user, Action.IMPORT)
         return super().render(template, **said, may_import=may_import, **context)
 

@@ -404,6 +404,23 @@ class TestRefused:
         assert stored.count(app, Product) == 0
 
 
+class TestThePreview:
+    @pytest.mark.parametrize(
+        ("second", "says"), [("NEW1", "1 supplier is added"), ("NEW2", "2 suppliers are added")]
+    )
+    def test_says_what_is_added_besides(self, app, client, second, says):
+        run = uploaded(client, HEADER + f"A,A,NEW1,1,1\nB,B,{second},1,1\n")
+
+        page = check(client, run, create_missing="y")
+
+        assert f"{says} besides, named like" in page.text
+        client.post(f"{run}apply/")
+        work(app)
+        assert says.replace("is", "was").replace("are", "were") in visit(client, run).text
+        page = visit(client, f"{run}undo/")
+        assert says.partition(" is")[0].partition(" are")[0] + " that the import added" in page.text
+
+
 class TestTheReport:
     def test_says_where_the_run_differs_from_the_check(self, app, client, make):
         make.suppliers()
