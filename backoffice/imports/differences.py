@@ -37,26 +37,42 @@ def value_after(
     return func.coalesce(given, blank)
 
 
-def changes_by_column(connection: Connection, layout: Layout, stage: Stage) -> dict[str, int]:
-    """Field -> in how many known rows the import changes it; only those that it changes."""
+class Changed(NamedTuple):
+    """In how many known rows the import changes a field, and the first of them in the file."""
+
+    rows: int
+    first_line: int
+
+
+def changes_by_column(connection: Connection, layout: Layout, stage: Stage) -> dict[str, Changed]:
+    """Field -> what the import changes in it; only those that it changes."""
     table, found = layout.kind.table, stage.found
     cells = _set_by(layout)
     if not cells:
         return {}
-    counts = [func.count().filter(_differs(layout, stage, cell)) for cell in cells]
-    known = select(*counts).select_from(found).join(table, table.c.id == found.c.row_id)
+    told: list[ColumnElement[Any]] = []
+    for cell in cells:
+        differs = _differs(layout, stage, cell)
+        told += [func.count().filter(differs), func.min(found.c.line).filter(differs)]
+    known = select(*told).select_from(found).join(table, table.c.id == found.c.row_id)
     row = connection.execute(known.where(stage.not_refused())).one()
-    return {cell.field.name: count for cell, count in zip(cells, row, strict=True) if count}
+    pairs = zip(cells, row[::2], row[1::2], strict=True)
+    return {cell.field.name: Changed(count, line) for cell, count, line in pairs if count}
 
 
-def samples(connection: Connection, layout: Layout, stage: Stage) -> tuple[Sample, ...]:
-    """The first changed rows of the file, then the first new ones."""
-    return (*_changed(connection, layout, stage), *_new(connection, layout, stage))
+def samples(
+    connection: Connection, layout: Layout, stage: Stage, changed: dict[str, Changed]
+) -> tuple[Sample, ...]:
+    """The first changed rows of the file with the first of each column; the first new ones."""
+    firsts = sorted({column.first_line for column in changed.values()})
+    return (*_changed(connection, layout, stage, firsts), *_new(connection, layout, stage))
 
 
-def _changed(connection: Connection, layout: Layout, stage: Stage) -> list[Sample]:
+def _changed(
+    connection: Connection, layout: Layout, stage: Stage, firsts: list[int]
+) -> list[Sample]:
     table, found, cells = layout.kind.table, stage.found, _set_by(layout)
-    if not cells:
+    if not firsts:
         return []
     pairs = [value for cell in cells for value in _shown(layout, stage, cell)]
     rows = select(found.c.line, _key(layout, stage), *pairs).join(
@@ -65,8 +81,13 @@ def _changed(connection: Connection, layout: Layout, stage: Stage) -> list[Sampl
     differing = rows.where(
         stage.not_refused(), or_(*(_differs(layout, stage, cell) for cell in cells))
     )
+    first = differing.order_by(found.c.line).limit(SAMPLES)
+    lines = {row.line: row for row in connection.execute(first)}
+    others = [line for line in firsts if line not in lines]
+    if others:
+        lines |= {row.line: row for row in connection.execute(rows.where(found.c.line.in_(others)))}
     told = []
-    for line, key, *values in connection.execute(differing.order_by(found.c.line).limit(SAMPLES)):
+    for line, key, *values in (lines[line] for line in sorted(lines)):
         before_after = zip(cells, values[::2], values[1::2], strict=True)
         shown = {c.field.name: (_text(a), _text(b)) for c, a, b in before_after if a != b}
         told.append(Sample(line, key, dict(shown)))

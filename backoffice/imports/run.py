@@ -144,8 +144,8 @@ class _Job:
         connection, layout, to = self.connection, self.layout, self.to
         with looking(connection):
             counts = check(connection, layout, to, create_missing=self.choices.create_missing)
-            columns = changes_by_column(connection, layout, to)
-            shown = samples(connection, layout, to)
+            changed = changes_by_column(connection, layout, to)
+            shown = samples(connection, layout, to, changed)
             named = rejects(connection, self.source, layout, to, self.choices.rejects_file)
             missing = to_create(connection, layout, to) if self.choices.create_missing else {}
         if counts.refused and not self.choices.skip_refused:
@@ -164,7 +164,7 @@ class _Job:
             versions=counts.versions,
             created=missing,
             ignored=layout.ignored,
-            columns=columns,
+            columns={name: column.rows for name, column in changed.items()},
             samples=shown,
             rejects=named,
         )

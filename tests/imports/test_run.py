@@ -199,6 +199,15 @@ class TestWhatChanges:
             "price": (None, "2.00"),
         }
 
+    def test_is_shown_for_each_column_however_far_down(self, load, make):
+        make.products(9)
+        rows = "".join(f"SKU000{n},{n}.77,{'Late' if n == 9 else ''}\n" for n in range(1, 10))
+
+        report = load("products", f"sku,price,name\n{rows}", dry_run=True)
+
+        assert [sample.line for sample in report.samples] == [2, 3, 4, 5, 6, 10]
+        assert report.samples[-1].values["name"] == ("Product 9", "Late")
+
     def test_alone_is_written(self, load, make, session, app):
         """A column that is the same in every row is not set: see ``merge.Merge.changed``."""
         make.products(2)
