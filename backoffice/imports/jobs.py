@@ -198,7 +198,12 @@ class _Job:
     # How far it is, and whether it is to go on.
 
     def _hooks(self) -> dict[str, Any]:
-        return {"watch": self._watch, "cancelled": self._cancelled}
+        return {"watch": self._watch, "cancelled": self._cancelled, "waiting": self._waits}
+
+    def _waits(self) -> None:
+        with looking(self.connection):
+            progress = ledger.get(self.connection, self.noted.id).progress
+        self._note(progress={**progress, "waits": True})
 
     def _watch(self, file: BinaryIO) -> BinaryIO:
         self.file, self.size = file, os.fstat(file.fileno()).st_size

@@ -26,6 +26,7 @@ def told(report: Report) -> dict[str, Any]:
             [reject.line, reject.column, cut(reject.value), cut(reject.reason, 400)]
             for reject in report.rejects[:SHOWN]
         ],
+        "more": len(report.rejects) > SHOWN,
         "columns": report.columns,
         "samples": [
             [line, key, {name: [_said(value) for value in pair] for name, pair in values.items()}]

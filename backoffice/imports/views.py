@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row
 from backoffice.access import Action, Guarded, may
 from backoffice.database import db
 from backoffice.grid.record import as_id
-from backoffice.imports import asks, background, ledger, saved, uploads
+from backoffice.imports import asks, background, jobs, ledger, saved, uploads
 from backoffice.imports.forms import NAMES
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.steps import StepPages, allow_upload
@@ -71,6 +71,7 @@ class ImportView(StepPages, Guarded, BaseView):
         """One run: how far it is, what it would do, or what it did."""
         noted = self.asked_run(run)
         preview, done = noted.report.get("preview"), noted.report.get("done")
+        problem = for_people(noted.progress.get("problem") or noted.report.get("problem") or "")
         return self.render(
             "imports/run.html",
             noted=noted,
@@ -81,8 +82,10 @@ class ImportView(StepPages, Guarded, BaseView):
             differing=differing(preview, ledger.counts_of(noted)) if preview else {},
             is_pending=noted.state in ledger.PENDING,
             share=share_of(noted),
-            problem=for_people(noted.progress.get("problem") or noted.report.get("problem") or ""),
+            problem=problem,
             undone=left_by(noted),
+            gave_up=bool(problem) and noted.progress.get("tries", 0) >= jobs.MOST_TRIES,
+            waits_for=waits_for(noted),
             edited=EDITED,
             has_rejects=uploads.rejects_of(run).is_file(),
             has_file=uploads.path_of(run).is_file(),
@@ -192,6 +195,13 @@ def differing(preview: dict[str, Any], counts: dict[str, int]) -> dict[str, tupl
         for name in ledger.COUNTS
         if preview[name] != counts[name]
     }
+
+
+def waits_for(noted: Row[Any]) -> Row[Any] | None:
+    """The import that has to end before this one writes."""
+    if noted.state != ledger.QUEUED or not noted.progress.get("waits"):
+        return None
+    return ledger.interrupted(db.session.connection(), KINDS[noted.kind])
 
 
 def left_by(noted: Row[Any]) -> Undone | None:

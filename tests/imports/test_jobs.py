@@ -289,7 +289,7 @@ class TestWaitingForTheTurn:
         monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
         waiting = Thread(target=self.work, args=(app,), daemon=True)
         waiting.start()
-        wait_until(lambda: "read" in newest(app).progress, "it is read")
+        wait_until(lambda: "waits" in newest(app).progress, "it waits")
 
         client.post(f"{queued}cancel/")
         waiting.join(10)
@@ -302,7 +302,7 @@ class TestWaitingForTheTurn:
         stopping = Event()
         waiting = Thread(target=self.work, args=(app, stopping.is_set), daemon=True)
         waiting.start()
-        wait_until(lambda: "read" in newest(app).progress, "it is read")
+        wait_until(lambda: "waits" in newest(app).progress, "it waits")
 
         stopping.set()
         waiting.join(10)

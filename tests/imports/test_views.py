@@ -294,7 +294,7 @@ class TestOtherWords:
     def test_are_offered_where_they_were_refused_and_translated(self, app, client, make):
         make.suppliers(2)
         run = uploaded(client, self.FILE)
-        assert "3 rows of 3 refused" in check(client, run).text
+        assert "3 of 3 rows are refused, so the file is" in check(client, run).text
 
         form = visit(client, f"{run}map/").form_with("save_as")
         assert [form[f"theirs-active-{n}"] for n in range(3)] == ["ja", "nein", ""]
@@ -354,7 +354,7 @@ class TestRefused:
         run = uploaded(client, self.FILE)
         page = check(client, run)
 
-        assert "Nothing can be imported: 1 row of 2 refused" in page.text
+        assert "1 of 2 rows is refused, so the file is" in page.text
         assert "'" not in page.text.partition("What is wrong")[2].partition("Mend")[0]
         assert "or choose to add what is not there yet" in page.text
         with client.get(f"{run}rejects/") as rejects:
@@ -373,7 +373,7 @@ class TestRefused:
         page = check(client, run)
 
         assert newest(app).state == "checked"
-        assert "Nothing can be imported: 1 row of 2 refused" in page.text
+        assert "1 of 2 rows is refused, so the file is" in page.text
         assert cell.decode("ascii", "replace").translate({0xFFFD: "?", 0: "?"}) in page.text
 
     def test_rows_can_be_left_out(self, app, client, make):
@@ -419,6 +419,60 @@ class TestThePreview:
         assert says.replace("is", "was").replace("are", "were") in visit(client, run).text
         page = visit(client, f"{run}undo/")
         assert says.partition(" is")[0].partition(" are")[0] + " that the import added" in page.text
+
+    def test_says_that_there_is_nothing_but_refused_rows(self, app, client, make, load):
+        make.suppliers()
+        load("products", products(1))
+        run = uploaded(client, products(1) + "P9,P9,SUP1,cheap,1\n")
+
+        page = check(client, run, on_error="skip")
+
+        assert "Nothing to import: 1 row is stored already, 1 refused" in page.text
+
+    def test_says_that_there_are_more_refused_cells_than_it_shows(self, client, make):
+        make.suppliers()
+        run = uploaded(client, HEADER + "".join(f"P{n},P,NONE,x,x\n" for n in range(8)))
+
+        assert "These are the first." in check(client, run).text
+
+    def test_of_a_refused_file_tells_of_no_changes(self, client, make):
+        make.products(1)
+        run = uploaded(client, HEADER + "SKU0001,Other,SUP1,1,1\nP9,P9,SUP1,cheap,1\n")
+
+        page = check(client, run)
+
+        assert "1 of 2 rows is refused, so the file is" in page.text
+        assert "Go on without the refused row" in page.text
+        assert "Changes by column" not in page.text
+
+
+class TestTheProgress:
+    def test_says_for_whom_it_waits(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, products(1))
+        check(client, run)
+        client.post(f"{run}apply/")
+        with stored.elsewhere(app) as connection:
+            waiting = update(ImportRun).where(ImportRun.state == "queued")
+            connection.execute(waiting.values(progress={"read": 9, "size": 9, "waits": True}))
+        make.imports(1, state="running", kind="products")
+
+        assert re.search(r"Waiting for june-\d+.csv to end", visit(client, run).text)
+
+    def test_is_none_where_nobody_goes_on(self, app, client, make, monkeypatch):
+        make.suppliers()
+        run = uploaded(client, products(1))
+        check(client, run)
+        client.post(f"{run}apply/")
+        monkeypatch.setattr(jobs, "run_import", lambda *_: 1 / 0)
+        for _ in range(jobs.MOST_TRIES):
+            work(app)
+
+        page = visit(client, run)
+
+        assert "Interrupted" in page.text
+        assert "it goes on" not in page.text
+        assert list(page.root.all("progress")) == []
 
 
 class TestTheReport:
