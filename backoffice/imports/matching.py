@@ -99,6 +99,12 @@ def problems(kind: Kind, header: Sequence[str], proposal: Proposal) -> list[str]
     return list(dict.fromkeys(found))
 
 
+def ours(proposal: Proposal) -> list[tuple[str, str]]:
+    """Field and value for all of our values that people typed."""
+    translated = [(field, here) for field, said in proposal.values.items() for _, here in said]
+    return [*proposal.constants.items(), *translated]
+
+
 def label(field: str) -> str:
     """What people call a field."""
     return field.replace("_", " ").capitalize()

@@ -127,6 +127,13 @@ class StepPages:
             return self._fill(noted)
         proposal, form = matching.chosen(kind, header, request.form), RowsForm(request.form)
         problems = matching.problems(kind, header, proposal)
+        wrong = values.wrong(
+            db.session(),
+            kind,
+            matching.ours(proposal),
+            create_missing=form.how["create_missing"],
+        )
+        problems += [f"{matching.label(field)}: {complaint}." for field, complaint in wrong]
         if problems or not form.validate():
             return self._show_map(noted, proposal, form, problems=problems), 422
         chosen = Chosen(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Enum
+from sqlalchemy import Boolean, Enum, select
+from sqlalchemy.orm import Session
 
+from backoffice.imports.cells import parser
 from backoffice.imports.kinds import Field, Kind
+from backoffice.imports.words import NOUNS
 
 MOST_PAIRS = 200
 """Values of one field that a form can translate."""
@@ -78,6 +81,29 @@ def twice(pairs: Pairs) -> Sequence[str]:
     differing = dict.fromkeys(pairs)
     theirs = [theirs for theirs, _ in differing]
     return [text for text in dict.fromkeys(theirs) if theirs.count(text) > 1]
+
+
+def wrong(
+    session: Session, kind: Kind, typed: Iterable[tuple[str, str]], *, create_missing: bool
+) -> Iterator[tuple[str, str]]:
+    """Field and complaint for each value of ours that would refuse every row it is given to.
+
+    :param typed: Field and value.
+    :param create_missing: Whether the import adds what is not known and can be added.
+    """
+    dialect = session.get_bind().dialect.name
+    for name, text in dict.fromkeys(typed):
+        field = kind.fields[name]
+        try:
+            value = parser(field.type, dialect)(text)
+        except ValueError as error:
+            yield name, f"“{text}” {error}"
+            continue
+        key = field.reference
+        if key is None or (create_missing and name in kind.creates):
+            continue
+        if session.scalar(select(key).where(key == value)) is None:
+            yield name, f"there is no {NOUNS[key.table.name]} “{text}”"
 
 
 def plain(typed: str | None) -> str:

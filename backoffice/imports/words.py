@@ -34,12 +34,13 @@ _SAID = (
 """What a command's options are on a page."""
 
 
-_NOUNS = {kind.table.name: kind.noun for kind in KINDS.values()}
+NOUNS = {kind.table.name: kind.noun for kind in KINDS.values()}
+"""Table -> what one of its rows is called."""
 
 
 def counted(number: int, table: str) -> str:
     """``number`` of what ``table`` holds, as in ``1 supplier``."""
-    noun = _NOUNS[table] if number == 1 else table.replace("_", " ")
+    noun = NOUNS[table] if number == 1 else table.replace("_", " ")
     return f"{number:,} {noun}"
 
 

@@ -250,7 +250,7 @@ class TestMapping:
 
     def test_is_not_saved_by_a_check_and_its_name_not_forgotten(self, app, client, saved):
         run = uploaded(client, self.GERMAN.replace("2,50", "dear"), "july.csv")
-        check(client, run, save_as="ACME", **{"constant-supplier": "NONE"})
+        check(client, run, save_as="ACME")
 
         assert newest_mapping(app).choices == saved
         form = visit(client, f"{run}map/").form_with("save_as")
@@ -336,6 +336,28 @@ class TestOtherWords:
         assert "Supplier: “Acme” is said to be two things here: keep one." in page.text
         assert "Category has other words, but no column sets it." in page.text
         assert page.form_with("save_as")["theirs-category-0"] == "Bolts"
+
+    def test_and_values_for_all_rows_are_known_ones(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, "sku,name,category\nA,A,B\n")
+        typed = {
+            "constant-supplier": "SUP9",
+            "constant-price": "cheap",
+            "theirs-category-0": "B",
+            "ours-category-0": "Bolts",
+        }
+
+        page = check(client, run, **typed)
+        with_new = check(client, run, **typed, create_missing="y")
+        mended = check(client, run, **typed | {"constant-price": "1.50"}, create_missing="y")
+
+        assert page.status == 422
+        assert "Supplier: there is no supplier “SUP9”." in page.text
+        assert "Price: “cheap” is not a number" in page.text
+        assert "Category: there is no category “Bolts”." in page.text
+        assert page.form_with("save_as")["constant-supplier"] == "SUP9"
+        assert (with_new.status, "there is no" in with_new.text) == (422, False)
+        assert figures(mended) == ["1", "0", "0", "0"]
 
     def test_take_no_value_that_is_none(self, app, client, make):
         make.suppliers()
