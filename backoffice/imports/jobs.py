@@ -27,6 +27,7 @@ from backoffice.imports.read import FileRefused, open_source
 from backoffice.imports.resume import resume
 from backoffice.imports.run import Choices, Report, run_import
 from backoffice.imports.told import told
+from backoffice.imports.words import for_people
 from backoffice.imports.work import looking, own_connection, write
 
 log = logging.getLogger(__name__)
@@ -198,7 +199,8 @@ class _Job:
     # How far it is, and whether it is to go on.
 
     def _hooks(self) -> dict[str, Any]:
-        return {"watch": self._watch, "cancelled": self._cancelled, "waiting": self._waits}
+        asked = {"watch": self._watch, "cancelled": self._cancelled, "waiting": self._waits}
+        return {**asked, "words": for_people}
 
     def _waits(self) -> None:
         with looking(self.connection):

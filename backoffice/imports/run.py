@@ -38,6 +38,7 @@ class Choices:
     ``watch`` wraps the open file, so that a progress bar sees how much was read; ``waiting`` is
     called once when another import comes first; ``cancelled`` is asked between any two batches or
     chunks. An exception in the middle of a statement could not be taken back by that connection.
+    ``words`` puts the reasons in the file of refused rows for who reads it.
     ``run`` is the run in the ledger that this is, where it is noted already.
     """
 
@@ -46,6 +47,7 @@ class Choices:
     skip_refused: bool = False
     clears: bool = False
     rejects_file: Path | None = None
+    words: Callable[[str], str] = str
     run: int | None = None
     watch: Callable[[BinaryIO], BinaryIO] | None = None
     waiting: Callable[[], None] | None = None
@@ -146,7 +148,14 @@ class _Job:
             counts = check(connection, layout, to, create_missing=self.choices.create_missing)
             changed = changes_by_column(connection, layout, to)
             shown = samples(connection, layout, to, changed)
-            named = rejects(connection, self.source, layout, to, self.choices.rejects_file)
+            named = rejects(
+                connection,
+                self.source,
+                layout,
+                to,
+                self.choices.rejects_file,
+                words=self.choices.words,
+            )
             missing = to_create(connection, layout, to) if self.choices.create_missing else {}
         if counts.refused and not self.choices.skip_refused:
             counts, missing = Counts(0, 0, counts.refused), {}

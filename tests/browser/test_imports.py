@@ -88,6 +88,19 @@ class TestAnImport:
 
         assert stored.count(app, Product) == 40
 
+    def test_asks_before_what_was_chosen_is_lost(self, browse, make, prices):
+        make.suppliers()
+        page = browse("manager")
+        upload(page, prices)
+        asked: list[str] = []
+        page.on("dialog", lambda dialog: asked.append(dialog.type) or dialog.accept())
+
+        page.get_by_label("Article").select_option("Sku")
+        page.get_by_role("link", name="Later").click()
+        page.wait_for_url("**/admin/imports/")
+
+        assert asked == ["beforeunload"]
+
     @pytest.mark.parametrize(("colours", "window"), [("light", PHONE), ("dark", DESK)])
     def test_is_there_for_everybody(self, browse, make, prices, colours, window):
         make.suppliers()

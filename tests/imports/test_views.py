@@ -383,6 +383,8 @@ class TestRefused:
             content = rejects.text
         assert rejects.headers["Content-Disposition"] == "attachment; filename=june-rejects.csv"
         assert len(content.splitlines()) == 2
+        assert "or choose to add what is not there yet" in content
+        assert "--" not in content
         mended = content.replace("NONE", "SUP1").replace("cheap", "2.50", 1)
         assert figures(check(client, uploaded(client, mended))) == ["1", "0", "0", "0"]
 
