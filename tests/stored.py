@@ -35,6 +35,12 @@ def newest(app: Flask, model: type[Any]) -> Any:
         return db.session.scalar(select(model).order_by(model.id.desc()).limit(1))
 
 
+def every(app: Flask, model: type[Any]) -> list[Any]:
+    """All rows, oldest first."""
+    with app.app_context():
+        return list(db.session.scalars(select(model).order_by(model.id)))
+
+
 def lines(app: Flask, order_id: int) -> list[OrderLine]:
     with app.app_context():
         statement = select(OrderLine).where(OrderLine.order_id == order_id)

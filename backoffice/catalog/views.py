@@ -30,6 +30,7 @@ class SupplierView(BulkPages, GridView):
 
     model = Supplier
     noun = "supplier"
+    import_kinds = ("suppliers",)
     key_column = "code"
     title_column = "name"
     reference = SUPPLIER
@@ -90,6 +91,7 @@ class CategoryView(GridView):
 
     model = Category
     noun = "category"
+    import_kinds = ("categories",)
     key_column = "name"
     reference = CATEGORY
     statement = staticmethod(queries.category_grid)
@@ -122,6 +124,7 @@ class ProductView(BulkPages, GridView):
 
     model = Product
     noun = "product"
+    import_kinds = ("products",)
     key_column = "sku"
     title_column = "name"
     reference = PRODUCT

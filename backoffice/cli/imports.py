@@ -20,11 +20,13 @@ from rich.progress import Progress
 
 from backoffice.cli import fail, with_app
 from backoffice.cli.reading import READING, reading
+from backoffice.cli.saved import apply_saved
 from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.ledger import COUNTS, RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
 from backoffice.imports.read import FileRefused, Reading, as_text, open_source
 from backoffice.imports.run import Choices, Report, run_import
+from backoffice.imports.undone import Undone
 
 SHOWN = ("kind", "file", "run", *COUNTS, "seconds", "encoding", "delimiter", "columns")
 """What --json prints, in this order."""
@@ -80,6 +82,12 @@ OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         help="A TOML file with [columns], [values.FIELD] and [constants].",
     ),
     click.option(
+        "--saved-mapping",
+        metavar="NAME",
+        help="A mapping saved in the browser: columns, values, how to read the file and what "
+        "becomes of its rows. Other options overrule it.",
+    ),
+    click.option(
         "--blank",
         type=click.Choice(["keep", "clear"]),
         default="keep",
@@ -106,7 +114,8 @@ def _add_command(kind: Kind) -> None:
     @with_app
     def run(file: str, *, as_json: bool, rejects: Path | None, **options: Any) -> None:
         _check_rejects(file, rejects)
-        mapping = _mapping(kind, options["mapping"], options["pairs"])
+        saved = apply_saved(kind, options)
+        mapping = _mapping(kind, options["mapping"], options["pairs"], saved)
         with _on_disk(file) as path, _watching(path) as watch, cancellable() as cancelled:
             choices = Choices(
                 dry_run=options["dry_run"],
@@ -153,8 +162,8 @@ def _run(  # noqa: PLR0917 - what an import is made of
         return None
     except RunRefusedError as refusal:
         fail(str(refusal))
-    except RunCancelledError:
-        say_cancelled(name)
+    except RunCancelledError as cancelled:
+        say_cancelled(name, cancelled)
     except OSError as error:
         fail(f"{error.filename or name}: {error.strerror}")
     return report
@@ -169,9 +178,11 @@ def _check_rejects(file: str, rejects: Path | None) -> None:
         raise click.UsageError("--rejects names FILE itself, which would be overwritten")
 
 
-def _mapping(kind: Kind, file: Path | None, pairs: tuple[str, ...]) -> FieldMap:
+def _mapping(
+    kind: Kind, file: Path | None, pairs: tuple[str, ...], saved: FieldMap | None
+) -> FieldMap:
     try:
-        return load_mapping(kind, file, pairs)
+        return load_mapping(kind, file, pairs, saved)
     except MappingError as error:
         raise click.UsageError(str(error)) from error
 
@@ -226,10 +237,23 @@ def say_waiting() -> None:
     click.echo("waiting for another import to end", err=True)
 
 
-def say_cancelled(name: str) -> None:
-    """Say that nothing is left, and exit as who was interrupted does."""
-    click.echo(f"{name}: cancelled, nothing of it is left in the database", err=True)
+def say_cancelled(name: str, cancelled: RunCancelledError) -> None:
+    """Say what is left, mostly nothing, and exit as who was interrupted does."""
+    stays = name_kept(cancelled.undone) if cancelled.undone else 0
+    left = f"{stays:,} row{'s' if stays != 1 else ''}" if stays else "nothing"
+    are = "are" if stays > 1 else "is"
+    click.echo(f"{name}: cancelled, {left} of it {are} left in the database", err=True)
     sys.exit(130)
+
+
+def name_kept(undone: Undone) -> int:
+    """Name the rows that an undo left as they are; returns how many these are."""
+    for kept in undone.named:
+        click.echo(f"{kept.table} {kept.key}: {kept.reason}", err=True)
+    stays = undone.kept + undone.impossible
+    if len(undone.named) < stays:
+        click.echo(f"and more: {stays:,} rows in all", err=True)
+    return stays
 
 
 def report_resumed(report: Report) -> None:
@@ -251,7 +275,8 @@ def _print(report: Report, choices: Choices, as_json: bool, refused: bool) -> No
             f"{report.file}: rows that others changed during it: {report.meanwhile:,}", err=True
         )
     for table, count in report.created.items():
-        click.echo(f"{report.file}: {table} created, named like their key: {count:,}", err=True)
+        deed = "to create" if choices.dry_run else "created"
+        click.echo(f"{report.file}: {table} {deed}, named like their key: {count:,}", err=True)
     if as_json:
         click.echo(json.dumps({name: getattr(report, name) for name in SHOWN}))
     elif report.rows or not refused:

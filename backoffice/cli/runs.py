@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import click
 from sqlalchemy import Row
 
 from backoffice.cli import fail, with_app
-from backoffice.cli.imports import cancellable, report_resumed, say_cancelled, say_waiting
+from backoffice.cli.imports import (
+    cancellable,
+    name_kept,
+    report_resumed,
+    say_cancelled,
+    say_waiting,
+)
 from backoffice.database import begins_reading, db
 from backoffice.imports import asks, ledger
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError
@@ -21,6 +26,9 @@ from backoffice.imports.run import Choices
 from backoffice.imports.undo import undo
 from backoffice.imports.undone import Undone, undone
 
+RUN = click.IntRange(1, 2**63 - 1)
+"""The number of a run, as databases have them."""
+
 
 @click.group("imports")
 def command() -> None:
@@ -28,24 +36,41 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @with_app
 def list_runs(limit: int, *, as_json: bool) -> None:
-    """List the imports, newest first, with files uploaded and not imported yet."""
+    """List the imports and the files uploaded in the browser, newest first."""
     with begins_reading(db.engine).connect() as connection:
-        for noted in connection.execute(asks.newest(limit)):
-            told = _told(noted)
-            if as_json:
-                click.echo(json.dumps(told))
-            else:
-                when = noted.started_at.strftime("%Y-%m-%d %H:%M")
-                which = f"{noted.id:>4}  {when}  {noted.actor}  {noted.kind}  {noted.file}"
-                click.echo(f"{which}  {': '.join([noted.state, *_outcome(noted)])}")
+        runs = connection.execute(asks.newest(limit)).all()
+    if as_json:
+        for noted in runs:
+            click.echo(json.dumps(_told(noted)))
+        return
+    columns = [[noted.actor for noted in runs], [n.kind for n in runs], [n.file for n in runs]]
+    widths = [max(map(len, column), default=0) for column in columns]
+    for noted, *cells in zip(runs, *columns, strict=True):
+        when = noted.started_at.strftime("%Y-%m-%d %H:%M")
+        padded = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+        click.echo(f"{noted.id:>4}  {when}  {padded}  {noted.state}{_so_far(noted)}")
+
+
+def _so_far(noted: Row[Any]) -> str:
+    """The counts of a run, as far as there are any; of one taken back, what had to stay."""
+    if noted.report.get("undo"):
+        return f": {_summary(undone(noted))}"
+    counts = ledger.counts_of(noted)
+    if noted.state in ledger.COUNTED:
+        return ": " + ", ".join(f"{counts[name]:,} {name}" for name in ledger.COUNTS[1:])
+    if noted.state == ledger.RUNNING:
+        return f": {noted.inserted:,} inserted, {noted.updated:,} updated so far"
+    return ""
 
 
 @command.command("show")
-@click.argument("run", type=int)
+@click.argument("run", type=RUN)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_app
 def show(run: int, *, as_json: bool) -> None:
@@ -67,7 +92,7 @@ def show(run: int, *, as_json: bool) -> None:
 
 
 @command.command("resume")
-@click.argument("run", type=int)
+@click.argument("run", type=RUN)
 @with_app
 def resume_run(run: int) -> None:
     """Finish an import, or the undoing of one, that was interrupted.
@@ -80,8 +105,8 @@ def resume_run(run: int) -> None:
             done = resume(run, Choices(waiting=say_waiting, cancelled=cancelled))
     except (RunRefusedError, FileRefused) as refusal:
         fail(str(refusal))
-    except RunCancelledError:
-        say_cancelled(f"run {run}")
+    except RunCancelledError as error:
+        say_cancelled(f"run {run}", error)
     if isinstance(done, Undone):
         _report_undone(done)
     else:
@@ -89,7 +114,7 @@ def resume_run(run: int) -> None:
 
 
 @command.command("undo")
-@click.argument("run", type=int)
+@click.argument("run", type=RUN)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @with_app
 def undo_run(run: int, *, as_json: bool) -> None:
@@ -107,11 +132,7 @@ def undo_run(run: int, *, as_json: bool) -> None:
 
 
 def _report_undone(done: Undone, *, as_json: bool = False) -> None:
-    for kept in done.named:
-        click.echo(f"{kept.table} {kept.key}: {kept.reason}", err=True)
-    stays = done.kept + done.impossible
-    if len(done.named) < stays:
-        click.echo(f"and more: {stays:,} rows in all", err=True)
+    stays = name_kept(done)
     if as_json:
         names = ("run", "file", "reversed", "kept", "impossible")
         click.echo(json.dumps({name: getattr(done, name) for name in names}))
@@ -120,18 +141,10 @@ def _report_undone(done: Undone, *, as_json: bool = False) -> None:
     sys.exit(1 if stays else 0)
 
 
-def _outcome(noted: Row[Any]) -> Iterator[str]:
-    """What came of a run, if it came to anything; of one taken back, not what it had written."""
-    if noted.report.get("undo"):
-        yield _summary(undone(noted))
-    elif noted.state not in {*ledger.UNWRITTEN, ledger.CANCELLED} - {ledger.REFUSED}:
-        counts = ledger.counts_of(noted)
-        yield ", ".join(f"{counts[name]:,} {name}" for name in ledger.COUNTS[1:])
-
-
 def _summary(done: Undone) -> str:
+    rows = f"{done.reversed:,} row{'s' if done.reversed != 1 else ''}"
     return (
-        f"{done.reversed:,} rows reversed, {done.kept:,} kept because edited since, "
+        f"{rows} reversed, {done.kept:,} kept because edited since, "
         f"{done.impossible:,} not possible"
     )
 
@@ -142,4 +155,12 @@ def _told(noted: Row[Any]) -> dict[str, Any]:
         for name, moment in (("started_at", noted.started_at), ("ended_at", noted.ended_at))
     }
     known = {name: getattr(noted, name) for name in ("kind", "file", "state", "actor")}
-    return {"run": noted.id, **known, **moments, **ledger.counts_of(noted)}
+    counts = ledger.counts_of(noted)
+    so_far: dict[str, int | None] = dict(counts)
+    if noted.state not in ledger.COUNTED:
+        # A row that is not reached yet is not unchanged, nor is one that was taken back.
+        known_so_far = (
+            ("rows", "inserted", "updated") if noted.state == ledger.RUNNING else ("rows",)
+        )
+        so_far = {name: counts[name] if name in known_so_far else None for name in counts}
+    return {"run": noted.id, **known, **moments, **so_far}

@@ -44,6 +44,6 @@ def command(jobs: int) -> None:
         signal.signal(name, end)
     workers = Workers(current_app._get_current_object(), jobs)  # type: ignore[attr-defined] # noqa: SLF001
     workers.start()
-    click.echo(f"{jobs} jobs at once; waiting for imports")
+    click.echo(f"{jobs} job{'s' if jobs != 1 else ''} at once; waiting for imports")
     ended.wait()
     workers.stop()

@@ -47,8 +47,8 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
     ``id``), ``column_list`` and, for those who choose them, ``column_optional_list``,
     ``column_searchable_list`` (the columns of the table's search index),
     ``column_sortable_list`` (own columns, each the start of an index), ``column_default_sort``
-    and ``filters``. Of Flask-Admin's own list nothing is left on: it counts the whole table,
-    pages by offset and builds a form for every row.
+    and ``filters``; ``import_kinds`` are the files that hold its rows. Of Flask-Admin's own list
+    nothing is left on: it counts the whole table, pages by offset and builds a form for every row.
     """
 
     list_template = "grid/list.html"
@@ -58,6 +58,7 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
     """Model and conditions -> one row: ``_count``, and sums labelled like columns of the list."""
     reference: ClassVar[Reference | None] = None
     actions: ClassVar[tuple[BulkAction, ...]] = ()
+    import_kinds: ClassVar[tuple[str, ...]] = ()
     """What can be done to many rows at once; needs ``BulkPages`` among the bases."""
 
     # Flask-Admin's routes that are not offered: their names must not be routes at all.
@@ -222,8 +223,8 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
 
     @property
     def imports(self) -> bool:
-        """Whether the current user may load files."""
-        return may(current_user, Action.IMPORT)
+        """Whether the current user may load files of such rows."""
+        return bool(self.import_kinds) and may(current_user, Action.IMPORT)
 
     @expose("/lookup/")
     def lookup_view(self) -> Any:

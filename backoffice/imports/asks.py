@@ -61,15 +61,29 @@ def read_anew(connection: Connection, noted: Row[Any], source: dict[str, Any]) -
     return move(connection, noted.id, MAPPABLE, state=state, choices=choices, report=report)
 
 
-def check(connection: Connection, noted: Row[Any], chosen: Chosen) -> bool:
-    """Have it found out what the import would do."""
+def fill(
+    connection: Connection, run: int, source: dict[str, Any], choices: dict[str, Any], mapping: int
+) -> bool:
+    """Note that the file is read, and proposed to be taken, as the saved ``mapping`` says."""
+    report = {"source": source, "mapping": mapping}
+    state = ledger.UPLOADED
+    return move(connection, run, MAPPABLE, state=state, choices=choices, report=report)
+
+
+def check(
+    connection: Connection, noted: Row[Any], chosen: Chosen, keep: dict[str, Any] | None = None
+) -> bool:
+    """Have it found out what the import would do.
+
+    :param keep: Name and choices of the mapping that is to be saved when it is imported.
+    """
     return move(
         connection,
         noted.id,
         MAPPABLE,
         state=ledger.CHECKING,
         choices=chosen.as_kept(),
-        report={"source": noted.report["source"]},
+        report={"source": noted.report["source"], "keep": keep or {}},
         ended_at=None,
         **_asked(),
     )

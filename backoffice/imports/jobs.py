@@ -27,6 +27,7 @@ from backoffice.imports.read import FileRefused
 from backoffice.imports.resume import resume
 from backoffice.imports.run import Choices, Report, run_import
 from backoffice.imports.told import told
+from backoffice.imports.words import for_people
 from backoffice.imports.work import looking, own_connection, write
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,9 @@ class _Job:
             pass
         except (StoppedError, RunRefusedError) as refusal:
             problem = str(refusal)
+        except FileRefused as refusal:
+            self._note(progress={"tries": tries + 1, "problem": str(refusal)})
+            return
         except Exception:
             log.exception("run %s broke off", self.noted.id)
             self._note(progress={"tries": tries + 1, "problem": BROKE_OFF})
@@ -123,8 +127,11 @@ class _Job:
             self._tell(report)
 
     def _resume(self) -> None:
-        done = resume(self.noted.id, Choices(**self._hooks()))
+        rejects = uploads.rejects_of(self.noted.id)
+        done = resume(self.noted.id, Choices(rejects_file=rejects, **self._hooks()))
         if isinstance(done, Report):
+            if not done.rejected:
+                rejects.unlink(missing_ok=True)
             self._tell(done)
 
     def _imported(self, *, dry_run: bool) -> Report | None:
@@ -176,14 +183,29 @@ class _Job:
         write(self.connection, lambda: ledger.note(self.connection, self.noted.id, **values))
 
     def _settle(self, before: str, **values: Any) -> None:
-        """Note ``values`` unless somebody has cancelled the run."""
-        move = ledger.move
-        write(self.connection, lambda: move(self.connection, self.noted.id, (before,), **values))
+        """Note ``values`` unless somebody has cancelled the run.
+
+        Of one that was taken back by what it came upon while it wrote, the report says why.
+        """
+        run, move, report = self.noted.id, ledger.move, values["report"]
+
+        def settle() -> None:
+            moved = move(self.connection, run, (before,), **values)
+            if not moved and before != ledger.CHECKING:
+                move(self.connection, run, (ledger.CANCELLED,), report=report)
+
+        write(self.connection, settle)
 
     # How far it is, and whether it is to go on.
 
     def _hooks(self) -> dict[str, Any]:
-        return {"watch": self._watch, "cancelled": self._cancelled}
+        asked = {"watch": self._watch, "cancelled": self._cancelled, "waiting": self._waits}
+        return {**asked, "words": for_people}
+
+    def _waits(self) -> None:
+        with looking(self.connection):
+            progress = ledger.get(self.connection, self.noted.id).progress
+        self._note(progress={**progress, "waits": True})
 
     def _watch(self, file: BinaryIO) -> BinaryIO:
         self.file, self.size = file, os.fstat(file.fileno()).st_size

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, Table, insert, select, update
 
@@ -16,6 +16,9 @@ from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.mapping import FieldMap
 from backoffice.imports.read import Source, as_text
 from backoffice.models import ImportRun
+
+if TYPE_CHECKING:
+    from backoffice.imports.undone import Undone
 
 # In the browser a run is there from the upload of its file on; a command's when it writes.
 UPLOADED = "uploaded"
@@ -37,6 +40,9 @@ UNFINISHED = (RUNNING, CANCELLING, UNDOING)
 PENDING = (CHECKING, QUEUED, UNDO_QUEUED, *UNFINISHED)
 """States that a job ends."""
 
+COUNTED = (DONE, REFUSED, UNDONE)
+"""States of a run whose counts add up: all its rows were looked at, and nothing is under way."""
+
 UNWRITTEN = (UPLOADED, CHECKING, CHECKED, QUEUED, REFUSED)
 """States of a run that has written nothing."""
 
@@ -53,7 +59,14 @@ class RunRefusedError(Exception):
 
 
 class RunCancelledError(Exception):
-    """Somebody cancelled the import; all that it had written was taken back."""
+    """Somebody cancelled the import; what it had written was taken back.
+
+    ``undone`` says what had to stay; None where nothing was written yet.
+    """
+
+    def __init__(self, undone: Undone | None = None) -> None:
+        super().__init__(undone)
+        self.undone = undone
 
 
 def digest(path: Path) -> str:

@@ -92,12 +92,19 @@ class Layout:
         return next((cell for cell in self.cells if cell.field.name == field), None)
 
 
-def load_mapping(kind: Kind, file: Path | None = None, pairs: Iterable[str] = ()) -> FieldMap:
-    """The mapping of ``file`` with the ``--map`` pairs ``Their header=field`` laid over it.
+def load_mapping(
+    kind: Kind,
+    file: Path | None = None,
+    pairs: Iterable[str] = (),
+    base: FieldMap | None = None,
+) -> FieldMap:
+    """The mapping of ``file``, or ``base``, with the ``--map`` pairs laid over it.
+
+    A pair is ``Their header=field``.
 
     :raises MappingError: what is wrong, and where.
     """
-    mapping = FieldMap({}, {}, {})
+    mapping = base or FieldMap({}, {}, {})
     if file is not None:
         _read_sections(kind, file, mapping)
     for pair in pairs:

@@ -7,21 +7,25 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from backoffice.imports import values
 from backoffice.imports.kinds import Kind
 from backoffice.imports.mapping import FieldMap, fold
+from backoffice.imports.values import Pairs, plain
 
 MOST_COLUMNS = 300
 """Columns offered for mapping; further ones are left aside."""
 
-LONGEST_CONSTANT = 200
-
 
 @dataclass(frozen=True)
 class Proposal:
-    """Place of a column -> the field that it sets; field -> the value of all rows."""
+    """Place of a column -> the field that it sets; field -> the value of all rows.
+
+    ``values`` are those of a file's cells that mean one of ours.
+    """
 
     columns: dict[int, str]
     constants: dict[str, str]
+    values: dict[str, Pairs]
 
 
 def proposed(kind: Kind, header: Sequence[str], mapping: FieldMap | None = None) -> Proposal:
@@ -30,7 +34,7 @@ def proposed(kind: Kind, header: Sequence[str], mapping: FieldMap | None = None)
     if mapping is None:
         names = [re.sub(r"[\s_-]+", "_", name) for name in folded]
         columns = {names.index(field): field for field in kind.fields if field in names}
-        return Proposal(columns, {})
+        return Proposal(columns, {}, {})
     called = {name: name for name in kind.fields if name in folded and name not in mapping.ignored}
     wanted = called | mapping.columns
     columns = {
@@ -38,7 +42,8 @@ def proposed(kind: Kind, header: Sequence[str], mapping: FieldMap | None = None)
         for field, theirs in wanted.items()
         if field not in mapping.constants and fold(theirs) in folded
     }
-    return Proposal(columns, dict(mapping.constants))
+    said = {field: tuple(pairs.items()) for field, pairs in mapping.values.items()}
+    return Proposal(columns, dict(mapping.constants), said)
 
 
 def chosen(kind: Kind, header: Sequence[str], form: Mapping[str, str]) -> Proposal:
@@ -49,11 +54,9 @@ def chosen(kind: Kind, header: Sequence[str], form: Mapping[str, str]) -> Propos
         if (field := form.get(f"column-{place}", "")) in kind.fields
     }
     constants = {
-        name: text
-        for name in kind.fields
-        if (text := form.get(f"constant-{name}", "").strip()[:LONGEST_CONSTANT])
+        name: text for name in kind.fields if (text := plain(form.get(f"constant-{name}")))
     }
-    return Proposal(columns, constants)
+    return Proposal(columns, constants, values.read(kind, form))
 
 
 def as_mapping(kind: Kind, header: Sequence[str], proposal: Proposal) -> FieldMap:
@@ -61,7 +64,8 @@ def as_mapping(kind: Kind, header: Sequence[str], proposal: Proposal) -> FieldMa
     columns = {field: header[place] for place, field in proposal.columns.items()}
     folded = {fold(name) for name in header}
     ignored = [name for name in kind.fields if name in folded and name not in columns]
-    return FieldMap(columns, {}, proposal.constants, ignored)
+    said = {field: dict(pairs) for field, pairs in proposal.values.items()}
+    return FieldMap(columns, said, proposal.constants, ignored)
 
 
 def problems(kind: Kind, header: Sequence[str], proposal: Proposal) -> list[str]:
@@ -86,7 +90,19 @@ def problems(kind: Kind, header: Sequence[str], proposal: Proposal) -> list[str]
     if missing:
         words = " and ".join(label(name).lower() for name in missing)
         found.append(f"Say which column holds {words}: by it a {kind.noun} is known.")
+    for field, pairs in proposal.values.items():
+        if field not in proposal.columns.values():
+            found.append(f"{label(field)} has other words, but no column sets it.")
+        for theirs in values.twice(pairs):
+            shown = f"“{theirs}”" if theirs else "a blank cell"
+            found.append(f"{label(field)}: {shown} is said to be two things here: keep one.")
     return list(dict.fromkeys(found))
+
+
+def ours(proposal: Proposal) -> list[tuple[str, str]]:
+    """Field and value for all of our values that people typed."""
+    translated = [(field, here) for field, said in proposal.values.items() for _, here in said]
+    return [*proposal.constants.items(), *translated]
 
 
 def label(field: str) -> str:

@@ -17,7 +17,10 @@ SECONDS_BETWEEN_LOOKS = 0.1
 
 @contextmanager
 def turn(
-    connection: Connection, table: Table, waiting: Callable[[], None] | None = None
+    connection: Connection,
+    table: Table,
+    waiting: Callable[[], None] | None = None,
+    between: Callable[[], object] = bool,
 ) -> Iterator[None]:
     """Wait for other imports into ``table``, and keep others waiting.
 
@@ -25,12 +28,15 @@ def turn(
     ends the process lets go of it. So who has it knows that no run noted as running is alive.
 
     :param waiting: Called once when there is somebody to wait for.
+    :param between: Called between any two looks whether it is our turn; ends the waiting by what
+        it raises.
     """
     with _lock(connection, table.name) as try_lock:
         if not try_lock():
             if waiting:
                 waiting()
             while not try_lock():
+                between()
                 sleep(SECONDS_BETWEEN_LOOKS)
         yield
 

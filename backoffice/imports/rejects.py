@@ -46,16 +46,23 @@ class Reject(NamedTuple):
 
 
 def rejects(
-    connection: Connection, source: Source, layout: Layout, stage: Stage, to: Path | None
+    connection: Connection,
+    source: Source,
+    layout: Layout,
+    stage: Stage,
+    to: Path | None,
+    *,
+    words: Callable[[str], str] = str,
 ) -> tuple[Reject, ...]:
     """The first complaints in the order of the file.
 
     :param to: Takes every refused row as it stands, with its line and the reasons behind it, in
         the file's own dialect: mended, it can be imported as it is.
+    :param words: What becomes of a reason there.
     """
     kept: list[Reject] = []
     refused = _refused_rows(connection, source, layout, stage)
-    with _writing(source, to) if to else nullcontext() as write, closing(refused):
+    with _writing(source, to, words) if to else nullcontext() as write, closing(refused):
         for cells, complaints in refused:
             if write is not None:
                 write(cells, complaints)
@@ -66,20 +73,22 @@ def rejects(
 
 
 @contextmanager
-def _writing(source: Source, to: Path) -> Iterator[Callable[[list[str], list[Reject]], None]]:
+def _writing(
+    source: Source, to: Path, words: Callable[[str], str]
+) -> Iterator[Callable[[list[str], list[Reject]], None]]:
     """Writes rows below the header of ``source`` and all that stands above it.
 
     A wrong byte is written as it was read. Columns of an earlier rejects file give way.
     """
     width = len(source.header)
-    kept = width - len(_ADDED) if source.header[-len(_ADDED) :] == _ADDED else width
+    kept = width - len(ADDED) if source.header[-len(ADDED) :] == ADDED else width
     with to.open("w", encoding=source.encoding, errors="surrogateescape", newline="") as file:
         file.write(source.mark + source.above)
-        header = [*source.header[:kept], *_ADDED]
+        header = [*source.header[:kept], *ADDED]
         file.write(line_of(header, source.delimiter) + source.newline)
 
         def write(cells: list[str], complaints: list[Reject]) -> None:
-            reasons = "; ".join(_brief(complaint) for complaint in complaints)
+            reasons = "; ".join(words(_brief(complaint)) for complaint in complaints)
             reasons = reasons.encode(source.encoding, "backslashreplace").decode(source.encoding)
             cells = cells if source.formats.guarded else list(map(_guarded, cells))
             padded = cells + [""] * (width - len(cells))
@@ -90,7 +99,8 @@ def _writing(source: Source, to: Path) -> Iterator[Callable[[list[str], list[Rej
         yield write
 
 
-_ADDED = ("line", "reason")
+ADDED = ("line", "reason")
+"""The columns behind those of the file."""
 
 
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*", re.ASCII)

@@ -25,7 +25,9 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
     with begins_reading(db.engine).connect() as connection:
         noted = ledger.get(connection, run)
     if noted.state in {ledger.CANCELLING, ledger.UNDO_QUEUED, ledger.UNDOING}:
-        return undo(run, choices.waiting if choices else None)
+        # It cannot be cancelled, but the process may have to end before its turn comes.
+        choices = choices or Choices()
+        return undo(run, choices.waiting, choices.cancelled)
     if noted.state != ledger.RUNNING:
         raise RunRefusedError(ledger.nothing_left(noted))
     path = Path(noted.path or "")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,6 +38,7 @@ class Choices:
     ``watch`` wraps the open file, so that a progress bar sees how much was read; ``waiting`` is
     called once when another import comes first; ``cancelled`` is asked between any two batches or
     chunks. An exception in the middle of a statement could not be taken back by that connection.
+    ``words`` puts the reasons in the file of refused rows for who reads it.
     ``run`` is the run in the ledger that this is, where it is noted already.
     """
 
@@ -45,6 +47,7 @@ class Choices:
     skip_refused: bool = False
     clears: bool = False
     rejects_file: Path | None = None
+    words: Callable[[str], str] = str
     run: int | None = None
     watch: Callable[[BinaryIO], BinaryIO] | None = None
     waiting: Callable[[], None] | None = None
@@ -112,7 +115,9 @@ def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) 
         if choices.dry_run:
             report = job.check().report
         else:
-            with turn(connection, kind.owner, choices.waiting):
+            with turn(
+                connection, kind.owner, choices.waiting, partial(_stop_if, choices.cancelled)
+            ):
                 report = job.run()
     return replace(report, seconds=round(time.monotonic() - begun, 3))
 
@@ -143,9 +148,17 @@ class _Job:
             counts = check(connection, layout, to, create_missing=self.choices.create_missing)
             changed = changes_by_column(connection, layout, to)
             shown = samples(connection, layout, to, changed)
-            named = rejects(connection, self.source, layout, to, self.choices.rejects_file)
+            named = rejects(
+                connection,
+                self.source,
+                layout,
+                to,
+                self.choices.rejects_file,
+                words=self.choices.words,
+            )
+            missing = to_create(connection, layout, to) if self.choices.create_missing else {}
         if counts.refused and not self.choices.skip_refused:
-            counts = Counts(0, 0, counts.refused)
+            counts, missing = Counts(0, 0, counts.refused), {}
         report = Report(
             kind=layout.kind.name,
             file=self.source.name,
@@ -158,6 +171,7 @@ class _Job:
             unchanged=self.total - counts.new - counts.changed - counts.refused,
             rejected=counts.refused,
             versions=counts.versions,
+            created=missing,
             ignored=layout.ignored,
             columns={name: column.rows for name, column in changed.items()},
             samples=shown,
@@ -214,9 +228,6 @@ class _Job:
     def _begin(self, identity: dict[str, Any], checked: _Checked) -> int:
         """Note the run and its history entries: of the table, and of what is made besides."""
         connection, kind, report = self.connection, self.layout.kind, checked.report
-        with looking(connection):
-            missing = to_create(connection, self.layout, self.to)
-        missing = missing if self.choices.create_missing else {}
         at = datetime.now(UTC)
 
         def begin() -> int:
@@ -224,7 +235,7 @@ class _Job:
             planned = {**identity, "total": report.rows}
             run = ledger.begin(connection, self.source, kind, planned, self.choices.run)
             told = {"kind": kind.name, "file": report.file, "import": run, **counts}
-            made = {name: {**told, "inserted": count} for name, count in missing.items()}
+            made = {name: {**told, "inserted": count} for name, count in report.created.items()}
             tables = made | {kind.table.name: told}
             entries = {
                 name: history.add_entry(
@@ -247,7 +258,9 @@ class _Job:
             meanwhile = self._merge_chunks(run, checked.report.columns)
             noted = write(self.connection, lambda: self._finish(run))
         except (RunCancelledError, FileRefused, IntegrityError) as error:
-            take_back(self.connection, run, cancelled=True)
+            left = take_back(self.connection, run, cancelled=True)
+            if isinstance(error, RunCancelledError):
+                raise RunCancelledError(left) from error
             if isinstance(error, IntegrityError):
                 raise changed_meanwhile(error) from error
             raise

@@ -13,14 +13,21 @@ from sqlalchemy.orm import Session
 
 from backoffice import history
 from backoffice.imports.mapping import fold
+from backoffice.imports.rejects import ADDED
 from backoffice.models import ImportMapping
 
 LONGEST_NAME: int = ImportMapping.name.type.length
 
 
 def fingerprint(header: Iterable[str]) -> str:
-    """The same for all headers of these names, whatever their order, case and edges."""
-    names = sorted({fold(name) for name in header} - {""})
+    """The same for all headers of these names, whatever their order, case and edges.
+
+    What a file of refused rows has behind them makes no difference: mended, it is mapped as before.
+    """
+    folded = [fold(name) for name in header]
+    while tuple(folded[-len(ADDED) :]) == ADDED:
+        del folded[-len(ADDED) :]
+    names = sorted({*folded} - {""})
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()
 
 
@@ -32,12 +39,6 @@ def of_kind(kind: str) -> Select[ImportMapping]:
 def every() -> Select[ImportMapping]:
     """All, by kind and name."""
     return select(ImportMapping).order_by(ImportMapping.kind, ImportMapping.name)
-
-
-def fitting(kind: str, header: Iterable[str]) -> Select[ImportMapping]:
-    """Those made for such a header, the one that was used last first."""
-    same = ImportMapping.kind == kind, ImportMapping.fingerprint == fingerprint(header)
-    return select(ImportMapping).where(*same).order_by(ImportMapping.updated_at.desc())
 
 
 def keep(

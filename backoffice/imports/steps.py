@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from flask import current_app, flash, redirect, request
+from flask import current_app, redirect, request, url_for
 from flask_admin import expose
 from flask_login import current_user
 from sqlalchemy import Row
@@ -17,14 +17,18 @@ from werkzeug.wrappers import Response
 
 from backoffice.access import Action, may
 from backoffice.database import db
-from backoffice.imports import asks, background, jobs, ledger, matching, saved, uploads
+from backoffice.grid.record import as_id
+from backoffice.imports import asks, background, jobs, ledger, matching, saved, uploads, values
 from backoffice.imports.chosen import Chosen
 from backoffice.imports.forms import ReadingForm, RowsForm, UploadForm
 from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.mapping import FieldMap
 from backoffice.imports.matching import Proposal
+from backoffice.imports.offered import candidates, offered
 from backoffice.imports.read import FileRefused, Reading, rows
+from backoffice.imports.told import cut
+from backoffice.imports.values import Pairs
 from backoffice.imports.words import for_people
 from backoffice.models import ImportMapping
 
@@ -83,14 +87,28 @@ class StepPages:
             except FileRefused as refusal:
                 form.file.errors = [for_people(f"{name} {refusal}")]
                 return self._show_upload(form), 422
+            mappings = self._candidates(form)
+            offer = offered(mappings, source, lambda reading: looked_at(path, name, reading))
             digest = ledger.digest(path)
             connection = db.session.connection()
             run = asks.add(connection, form.kind.data, name, digest, source)
+            if offer is not None:
+                mapping, source = offer
+                choices = next(row.choices for row in mappings if row.id == mapping)
+                asks.fill(connection, run, source, choices, mapping)
             path.rename(uploads.path_of(run))
             place = str(uploads.path_of(run))
             ledger.note(connection, run, path=place)
             db.session.commit()
         return redirect(self.get_url(".map_view", run=run))
+
+    def _candidates(self, form: UploadForm) -> list[Row[Any]]:
+        """The saved mappings to choose from; none where people said how the file is read."""
+        if form.reading != Reading():
+            return []
+        found = list(db.session.execute(candidates(form.kind.data)))
+        db.session.commit()  # nobody waits for a lock while the file is looked at
+        return found
 
     @expose("/<int:run>/map/", methods=("GET", "POST"))
     def map_view(self, run: int) -> Any:
@@ -100,15 +118,23 @@ class StepPages:
             return self.refuse_state(noted)
         kind, header = KINDS[noted.kind], noted.report["source"]["header"]
         if request.method == "GET":
-            kept = self._kept(noted, header)
-            how = Chosen.of(kept.choices if kept else noted.choices)
-            known = how.mapping if kept or is_mapped(how.mapping) else None
+            how = Chosen.of(noted.choices)
+            known = how.mapping if is_mapped(how.mapping) else None
             proposal = matching.proposed(kind, header, known)
-            return self._show_map(noted, proposal, RowsForm.over(how.how), kept=kept)
+            return self._show_map(noted, proposal, RowsForm.over(how.how))
         if request.form.get("do") == "read":
-            return self._read_anew(noted)
+            return self._read_anew(noted, ReadingForm(request.form))
+        if request.form.get("do") == "fill":
+            return self._fill(noted)
         proposal, form = matching.chosen(kind, header, request.form), RowsForm(request.form)
         problems = matching.problems(kind, header, proposal)
+        wrong = values.wrong(
+            db.session(),
+            kind,
+            matching.ours(proposal),
+            create_missing=form.how["create_missing"],
+        )
+        problems += [f"{matching.label(field)}: {complaint}." for field, complaint in wrong]
         if problems or not form.validate():
             return self._show_map(noted, proposal, form, problems=problems), 422
         chosen = Chosen(
@@ -116,11 +142,9 @@ class StepPages:
             mapping=matching.as_mapping(kind, header, proposal),
             how={name: form.how[name] for name in Chosen().how},
         )
-        if name := " ".join(request.form.get("save_as", "").split())[: saved.LONGEST_NAME]:
-            done = saved.keep(db.session(), noted.kind, name, header, chosen.as_kept())
-            if done != "used":
-                flash(f"The mapping {name} was {done}.", "success")
-        return self._check(noted, chosen)
+        name = " ".join(request.form.get("save_as", "").split())[: saved.LONGEST_NAME]
+        keep = {"name": name, "choices": chosen.as_kept()} if name else None
+        return self._check(noted, chosen, keep)
 
     @expose("/<int:run>/check/", methods=("GET", "POST"))
     def check_view(self, run: int) -> Any:
@@ -131,12 +155,12 @@ class StepPages:
         chosen = Chosen.of(noted.choices)
         if request.form.get("skip"):
             chosen.how["skip_refused"] = True
-        return self._check(noted, chosen)
+        return self._check(noted, chosen, noted.report.get("keep"))
 
-    def _check(self, noted: Row[Any], chosen: Chosen) -> Response:
+    def _check(self, noted: Row[Any], chosen: Chosen, keep: dict[str, Any] | None) -> Response:
         path = uploads.path_of(noted.id)
         is_there = path.is_file()
-        if not is_there or not asks.check(db.session.connection(), noted, chosen):
+        if not is_there or not asks.check(db.session.connection(), noted, chosen, keep or None):
             db.session.rollback()
             return self.refuse_state(noted)  # type: ignore[no-any-return]
         db.session.commit()
@@ -147,33 +171,43 @@ class StepPages:
             background.soon(noted.id)
         return redirect(self.get_url(".run_view", run=noted.id))
 
-    def _read_anew(self, noted: Row[Any]) -> Any:
-        form = ReadingForm(request.form)
+    def _read_anew(
+        self, noted: Row[Any], form: ReadingForm, mapping: ImportMapping | None = None
+    ) -> Any:
+        """Read the file as ``form`` says, and propose what ``mapping`` says."""
         kind, header = KINDS[noted.kind], noted.report["source"]["header"]
         how = RowsForm.over(Chosen.of(noted.choices).how)
         proposal = matching.proposed(kind, header)
         if not form.validate():
             return self._show_map(noted, proposal, how, reading=form), 422
+        kept = (mapping.choices, mapping.id) if mapping else None
         db.session.commit()  # nobody waits for a lock while the file is looked at
         try:
             source = looked_at(uploads.path_of(noted.id), noted.file, form.reading)
         except FileRefused as refusal:
             problems = [for_people(str(refusal))]
             return self._show_map(noted, proposal, how, reading=form, problems=problems), 422
-        if not asks.read_anew(db.session.connection(), noted, source):
+        connection = db.session.connection()
+        if kept is not None:
+            done = asks.fill(connection, noted.id, source, *kept)
+        else:
+            done = asks.read_anew(connection, noted, source)
+        if not done:
             return self.refuse_state(noted)
         db.session.commit()
         return redirect(self.get_url(".map_view", run=noted.id))
 
-    def _kept(self, noted: Row[Any], header: list[str]) -> ImportMapping | None:
-        """The saved mapping that the address names; else, for a new file, one that fits it."""
-        asked = request.args.get("mapping", "")
-        if asked:
-            of_kind = saved.of_kind(noted.kind)
-            return next((m for m in db.session.scalars(of_kind) if str(m.id) == asked), None)
-        if is_mapped(Chosen.of(noted.choices).mapping):
-            return None
-        return db.session.scalars(saved.fitting(noted.kind, header).limit(1)).first()
+    def _fill(self, noted: Row[Any]) -> Any:
+        """Take the saved mapping that was chosen: it also says how the file is read."""
+        mapping = self._mapping(noted, request.form.get("mapping", ""))
+        if mapping is None:
+            return redirect(self.get_url(".map_view", run=noted.id))
+        return self._read_anew(noted, ReadingForm.over(mapping.choices["reading"]), mapping)
+
+    def _mapping(self, noted: Row[Any], number: str) -> ImportMapping | None:
+        row_id = as_id(number)
+        mapping = db.session.get(ImportMapping, row_id) if row_id else None
+        return mapping if mapping and mapping.kind == noted.kind else None
 
     def _show_upload(self, form: UploadForm) -> Any:
         limit = current_app.config["UPLOAD_BYTES"] / 1024**2
@@ -185,7 +219,6 @@ class StepPages:
         proposal: Proposal,
         form: RowsForm,
         *,
-        kept: ImportMapping | None = None,
         reading: ReadingForm | None = None,
         problems: list[str] | None = None,
     ) -> Any:
@@ -202,12 +235,15 @@ class StepPages:
             columns=_columns(source),
             unlisted=max(0, len(source["header"]) - matching.MOST_COLUMNS),
             proposal=proposal,
+            words=values.shown(kind, proposal.values, _refused(noted)),
+            ours=values.translatable(kind),
+            lookups=lookups(kind),
             form=form,
             reading=reading or ReadingForm.over(noted.choices["reading"]),
             problems=problems or ([for_people(told)] if told else []),
-            kept=kept,
+            kept=self._mapping(noted, str(noted.report.get("mapping", ""))),
             mappings=list(db.session.scalars(saved.of_kind(noted.kind))),
-            save_as=request.form.get("save_as", kept.name if kept else ""),
+            save_as=request.form.get("save_as", noted.report.get("keep", {}).get("name", "")),
             longest_name=saved.LONGEST_NAME,
             label=matching.label,
             needed=needed_fields(kind),
@@ -238,8 +274,25 @@ def looked_at(path: Path, name: str, reading: Reading) -> dict[str, Any]:
         "asked": asdict(reading),
         "header": list(source.header),
         "read_as": source.told,
-        "examples": [[_cut(cell) for cell in cells[: len(source.header)]] for cells in first],
+        "examples": [
+            [cut(cell, LONGEST_EXAMPLE) for cell in cells[: len(source.header)]] for cells in first
+        ],
     }
+
+
+def lookups(kind: Kind) -> dict[str, str]:
+    """Field -> the page that suggests the codes of what it refers to."""
+    tables = ((field.name, field.reference) for field in kind.fields.values())
+    return {
+        name: url_for(f"{key.table.name}.lookup_view") for name, key in tables if key is not None
+    }
+
+
+def _refused(noted: Row[Any]) -> dict[str, Pairs]:
+    """The values that the last check refused."""
+    told = noted.report.get("preview") or noted.report.get("done") or {}
+    mapping = Chosen.of(noted.choices).mapping
+    return values.refused(KINDS[noted.kind], mapping.columns, told)
 
 
 def _columns(source: dict[str, Any]) -> list[tuple[int, str, list[str]]]:
@@ -248,12 +301,6 @@ def _columns(source: dict[str, Any]) -> list[tuple[int, str, list[str]]]:
         (place, name, [row[place] for row in source["examples"] if len(row) > place and row[place]])
         for place, name in enumerate(source["header"][: matching.MOST_COLUMNS])
     ]
-
-
-def _cut(cell: str) -> str:
-    # A wrong byte stands in the text as half a character, which no database takes.
-    cell = cell.encode("utf-8", "replace").decode().replace("\0", "?")
-    return cell if len(cell) <= LONGEST_EXAMPLE else f"{cell[: LONGEST_EXAMPLE - 1]}…"
 
 
 def _is_zip(path: Path) -> bool:

@@ -17,14 +17,16 @@ def told(report: Report) -> dict[str, Any]:
     """``report`` as JSON keeps it."""
     return {
         **{name: getattr(report, name) for name in COUNTS},
+        "created": report.created,
         "meanwhile": report.meanwhile,
         "seconds": report.seconds,
         "read_as": report.read_as,
         "ignored": list(report.ignored),
         "rejects": [
-            [reject.line, reject.column, _cut(reject.value), _cut(reject.reason, 400)]
+            [reject.line, reject.column, cut(reject.value), cut(reject.reason, 400)]
             for reject in report.rejects[:SHOWN]
         ],
+        "more": len(report.rejects) > SHOWN,
         "columns": report.columns,
         "samples": [
             [line, key, {name: [_said(value) for value in pair] for name, pair in values.items()}]
@@ -34,8 +36,11 @@ def told(report: Report) -> dict[str, Any]:
 
 
 def _said(value: str | None) -> str | None:
-    return None if value is None else _cut(value)
+    return None if value is None else cut(value)
 
 
-def _cut(text: str, longest: int = LONGEST_VALUE) -> str:
+def cut(text: str, longest: int = LONGEST_VALUE) -> str:
+    """``text`` as it can be kept and shown: no longer than ``longest``, every sign whole."""
+    # A wrong byte stands in the text as half a character, which no database takes.
+    text = text.encode("utf-8", "replace").decode().replace("\0", "?")
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

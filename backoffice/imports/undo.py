@@ -62,15 +62,18 @@ AFTER = bindparam("after", type_=BigInteger)
 LAST = bindparam("last", type_=BigInteger)
 
 
-def undo(run: int, waiting: Callable[[], None] | None = None) -> Undone:
+def undo(
+    run: int, waiting: Callable[[], None] | None = None, between: Callable[[], object] = bool
+) -> Undone:
     """Take back all that ``run`` did; what was edited since stays.
 
+    :param waiting: As ``turn`` takes it, like ``between``.
     :raises RunRefusedError: there is nothing of it to take back, or it is not known.
     """
     with own_connection() as connection:
         with looking(connection):
             kind = KINDS[ledger.get(connection, run).kind]
-        with turn(connection, kind.owner, waiting):
+        with turn(connection, kind.owner, waiting, between):
             with looking(connection):
                 noted = ledger.get(connection, run)
             if noted.state == ledger.UNDONE:

@@ -13,13 +13,13 @@ from sqlalchemy import Connection, Row
 from backoffice.access import Action, Guarded, may
 from backoffice.database import db
 from backoffice.grid.record import as_id
-from backoffice.imports import asks, background, ledger, saved, uploads
+from backoffice.imports import asks, background, jobs, ledger, saved, uploads
 from backoffice.imports.forms import NAMES
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.steps import StepPages, allow_upload
 from backoffice.imports.undo import EDITED
-from backoffice.imports.undone import undone
-from backoffice.imports.words import STATES, for_people
+from backoffice.imports.undone import Undone, undone
+from backoffice.imports.words import STATES, counted, for_people
 from backoffice.models import ImportMapping
 
 PAGE = 25
@@ -43,7 +43,7 @@ class ImportView(StepPages, Guarded, BaseView):
         return blueprint
 
     def render(self, template: str, **context: Any) -> Any:
-        said = {"states": STATES, "kinds": NAMES, "for_people": for_people}
+        said = {"states": STATES, "kinds": NAMES, "for_people": for_people, "counted": counted}
         may_import = may(current_user, Action.IMPORT)
         return super().render(template, **said, may_import=may_import, **context)
 
@@ -71,6 +71,7 @@ class ImportView(StepPages, Guarded, BaseView):
         """One run: how far it is, what it would do, or what it did."""
         noted = self.asked_run(run)
         preview, done = noted.report.get("preview"), noted.report.get("done")
+        problem = for_people(noted.progress.get("problem") or noted.report.get("problem") or "")
         return self.render(
             "imports/run.html",
             noted=noted,
@@ -81,8 +82,10 @@ class ImportView(StepPages, Guarded, BaseView):
             differing=differing(preview, ledger.counts_of(noted)) if preview else {},
             is_pending=noted.state in ledger.PENDING,
             share=share_of(noted),
-            problem=for_people(noted.progress.get("problem") or noted.report.get("problem") or ""),
-            undone=undone(noted) if noted.state == ledger.UNDONE else None,
+            problem=problem,
+            undone=left_by(noted),
+            gave_up=bool(problem) and noted.progress.get("tries", 0) >= jobs.MOST_TRIES,
+            waits_for=waits_for(noted),
             edited=EDITED,
             has_rejects=uploads.rejects_of(run).is_file(),
             has_file=uploads.path_of(run).is_file(),
@@ -93,8 +96,20 @@ class ImportView(StepPages, Guarded, BaseView):
 
     @expose("/<int:run>/apply/", methods=("GET", "POST"))
     def apply_view(self, run: int) -> Any:
-        """Import what was checked."""
-        return self._ask(run, asks.apply)
+        """Import what was checked; a mapping is saved now that it has proved good."""
+        noted = self.asked_run(run)
+
+        def apply(connection: Connection, number: int) -> bool:
+            applied = asks.apply(connection, number)
+            if applied and (keep := noted.report.get("keep")):
+                header = noted.report["source"]["header"]
+                name, choices = keep["name"], keep["choices"]
+                done = saved.keep(db.session(), noted.kind, name, header, choices)
+                if done != "used":
+                    flash(f"The mapping {name} was {done}.", "success")
+            return applied
+
+        return self._ask(run, apply)
 
     @expose("/<int:run>/cancel/", methods=("GET", "POST"))
     def cancel_view(self, run: int) -> Any:
@@ -180,6 +195,20 @@ def differing(preview: dict[str, Any], counts: dict[str, int]) -> dict[str, tupl
         for name in ledger.COUNTS
         if preview[name] != counts[name]
     }
+
+
+def waits_for(noted: Row[Any]) -> Row[Any] | None:
+    """The import that has to end before this one writes."""
+    if noted.state != ledger.QUEUED or not noted.progress.get("waits"):
+        return None
+    return ledger.interrupted(db.session.connection(), KINDS[noted.kind])
+
+
+def left_by(noted: Row[Any]) -> Undone | None:
+    """What taking the run back did; None where that needs no telling."""
+    told = undone(noted)
+    stays = noted.state == ledger.CANCELLED and told.kept + told.impossible
+    return told if stays or noted.state == ledger.UNDONE else None
 
 
 def share_of(noted: Row[Any]) -> float | None:

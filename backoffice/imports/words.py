@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from backoffice.imports import ledger
+from backoffice.imports.kinds import KINDS
 
 STATES = {
     ledger.UPLOADED: ("Not started", ""),
@@ -31,6 +32,16 @@ _SAID = (
     (r", as in --sheet Prices", ""),
 )
 """What a command's options are on a page."""
+
+
+NOUNS = {kind.table.name: kind.noun for kind in KINDS.values()}
+"""Table -> what one of its rows is called."""
+
+
+def counted(number: int, table: str) -> str:
+    """``number`` of what ``table`` holds, as in ``1 supplier``."""
+    noun = NOUNS[table] if number == 1 else table.replace("_", " ")
+    return f"{number:,} {noun}"
 
 
 def for_people(complaint: str) -> str:

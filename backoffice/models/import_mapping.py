@@ -25,7 +25,7 @@ class ImportMapping(Base):
     __table_args__ = (
         # Also serves imports.saved.of_kind, by name.
         UniqueConstraint("kind", "name"),
-        # Serves imports.saved.fitting: the few of a header.
+        # Serves imports.offered.candidates: the few of a kind.
         Index(None, "kind", "fingerprint"),
         filled("name"),
         NO_ID_TWICE,

@@ -23,6 +23,7 @@ class CustomerView(GridView):
 
     model = Customer
     noun = "customer"
+    import_kinds = ("customers",)
     key_column = "code"
     title_column = "name"
     reference = CUSTOMER
@@ -75,6 +76,7 @@ class OrderView(GridView):
 
     model = Order
     noun = "order"
+    import_kinds = ("orders", "order-lines")
     key_column = "number"
     references = {"customer": CUSTOMER}
     statement = staticmethod(queries.order_grid)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from sqlalchemy import select, update
 from backoffice.config import ROOT
 from backoffice.database import begins_reading, db
 from backoffice.imports import background, jobs, queue, uploads, work
+from backoffice.imports.kinds import KINDS
 from backoffice.models import ImportRun, Product
 from tests import stored
 from tests.imports.conftest import products
@@ -273,6 +275,56 @@ class TestTwoRuns:
         assert waits.state == "queued"
         assert f"import {first}" in waits.progress["problem"]
         assert newest(app).state == "done"
+
+
+class TestWaitingForTheTurn:
+    @pytest.fixture
+    def other(self, app: Flask) -> Iterator[None]:
+        """Another import has the turn."""
+        owner = KINDS["products"].owner
+        with app.app_context(), work.own_connection() as ours, queue.turn(ours, owner):
+            yield
+
+    def test_ends_when_the_run_is_cancelled(self, app, client, queued, other, monkeypatch):
+        monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
+        waiting = Thread(target=self.work, args=(app,), daemon=True)
+        waiting.start()
+        wait_until(lambda: "waits" in newest(app).progress, "it waits")
+
+        client.post(f"{queued}cancel/")
+        waiting.join(10)
+
+        assert not waiting.is_alive()
+        assert state_of(app)[0] == "cancelled"
+
+    def test_ends_when_the_process_is_to_end(self, app, queued, other, monkeypatch):
+        monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
+        stopping = Event()
+        waiting = Thread(target=self.work, args=(app, stopping.is_set), daemon=True)
+        waiting.start()
+        wait_until(lambda: "waits" in newest(app).progress, "it waits")
+
+        stopping.set()
+        waiting.join(10)
+
+        assert not waiting.is_alive()
+        assert state_of(app)[0] == "queued"
+
+    def test_of_an_undo_ends_when_the_process_is_to_end(self, app, client, queued):
+        with app.app_context():
+            jobs.work(newest(app).id)
+        client.post(f"{queued}undo/")
+        asked: list[int] = []
+        owner = KINDS["products"].owner
+
+        with app.app_context(), work.own_connection() as ours, queue.turn(ours, owner):
+            jobs.work(newest(app).id, lambda: asked.append(1) or len(asked) > 2)
+
+        assert state_of(app)[0] == "undo queued"
+
+    def work(self, app: Flask, stopping: Callable[[], bool] = bool) -> None:
+        with app.app_context():
+            jobs.work(newest(app).id, stopping)
 
 
 class TestOldFiles:

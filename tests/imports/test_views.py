@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import re
 import stat
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from backoffice.database import db
-from backoffice.imports import jobs, uploads
+from backoffice.imports import jobs, merge, uploads
 from backoffice.imports.words import for_people
-from backoffice.models import ImportMapping, ImportRun, Product
+from backoffice.models import ImportMapping, ImportRun, Product, Supplier
 from tests import stored
 from tests.imports.conftest import HEADER, products
 from tests.pages import Page, filled, visit
@@ -66,6 +68,35 @@ def figures(page: Page) -> list[str]:
 
 def newest(app: Flask) -> Any:
     return stored.newest(app, ImportRun)
+
+
+def newest_mapping(app: Flask) -> Any:
+    return stored.newest(app, ImportMapping)
+
+
+class TestFromAList:
+    LISTS = (
+        ("suppliers", ["suppliers"]),
+        ("categories", ["categories"]),
+        ("products", ["products"]),
+        ("customers", ["customers"]),
+        ("orders", ["orders", "order-lines"]),
+    )
+
+    @pytest.mark.parametrize(("name", "kinds"), LISTS)
+    def test_it_begins_with_the_kind_chosen(self, sign_in, name, kinds):
+        manager = sign_in("manager")
+        page = visit(manager, f"/admin/{name}/")
+        (actions,) = page.root.all("div", "actions")
+        links = [link.get("href") for link in actions.all("a")]
+
+        steps = [visit(manager, link) for link in links if link.startswith(IMPORTS)]
+
+        assert [step.form_with("kind")["kind"] for step in steps] == kinds
+
+    @pytest.mark.parametrize("role", ["viewer", "editor"])
+    def test_it_is_not_there_for_who_may_not(self, sign_in, role):
+        assert f"{IMPORTS}new/" not in sign_in(role).get("/admin/orders/").text
 
 
 class TestUploading:
@@ -161,6 +192,8 @@ class TestMapping:
         run = uploaded(client, self.FILE)
         page = check(client, run, **self.CHOSEN, save_as="Nordwind")
         assert figures(page) == ["2", "0", "0", "0"]
+        assert stored.count(app, ImportMapping) == 0
+        client.post(f"{run}apply/")
 
         other = uploaded(client, "cost, ARTICLE ,Description\n2.00,A-3,Washer\n", "july.csv")
         page = visit(client, f"{other}map/")
@@ -171,6 +204,67 @@ class TestMapping:
         form = visit(client, f"{IMPORTS}mappings/").form_with("id")
         client.post(f"{IMPORTS}mappings/", data=form)
         assert stored.count(app, ImportMapping) == 0
+
+    GERMAN = "Preise\nartikel;name;preis\nP1;Nut;1.234,50\nP2;Screw;2,50\n"
+    SAID = {"decimal": ",", "thousands": "point", "skip_lines": "1"}
+
+    @pytest.fixture
+    def saved(self, app, client, make):
+        """A mapping of files that have to be read in another way, and what it was kept as."""
+        make.suppliers()
+        run = uploaded(client, self.GERMAN, **self.SAID)
+        columns = {"column-0": "sku", "column-1": "name", "column-2": "price"}
+        page = check(client, run, **columns, **{"constant-supplier": "SUP1"}, save_as="ACME")
+        assert figures(page) == ["2", "0", "0", "0"]
+        client.post(f"{run}apply/")
+        work(app)
+        return newest_mapping(app).choices
+
+    def test_is_offered_with_the_way_to_read_the_file(self, app, client, saved):
+        run = uploaded(client, self.GERMAN, "july.csv")
+
+        page = visit(client, f"{run}map/")
+        assert "Filled in from the saved mapping ACME" in page.text
+        assert figures(check(client, run)) == ["0", "0", "2", "0"]
+        client.post(f"{run}apply/")
+        assert newest_mapping(app).choices == saved
+
+    def test_reads_the_file_when_it_is_filled_in(self, client, saved):
+        run = uploaded(client, self.GERMAN, "july.csv", delimiter=";")
+        page = visit(client, f"{run}map/")
+        assert "Filled in" not in page.text
+
+        client.post(f"{run}map/", data=page.form_with("mapping") | {"do": "fill"})
+
+        assert figures(check(client, run)) == ["0", "0", "2", "0"]
+
+    def test_that_does_not_fit_is_not_said_to(self, client, saved):
+        run = uploaded(client, "Preise\nfoo;bar\n1;2\n", "other.csv", delimiter=";")
+        page = visit(client, f"{run}map/")
+
+        client.post(f"{run}map/", data=page.form_with("mapping") | {"do": "fill"})
+
+        page = visit(client, f"{run}map/")
+        assert "ACME knows none of the columns of this file" in page.text
+        assert "Filled in" not in page.text
+
+    def test_is_not_saved_by_a_check_and_its_name_not_forgotten(self, app, client, saved):
+        run = uploaded(client, self.GERMAN.replace("2,50", "dear"), "july.csv")
+        check(client, run, save_as="ACME")
+
+        assert newest_mapping(app).choices == saved
+        form = visit(client, f"{run}map/").form_with("save_as")
+        assert form["save_as"] == "ACME"
+
+    def test_is_offered_to_the_rows_that_it_refused(self, client, saved):
+        run = uploaded(client, self.GERMAN.replace("2,50", "dear"), "july.csv")
+        check(client, run)
+        with client.get(f"{run}rejects/") as rejects:
+            mended = rejects.text.replace("dear", "3,50", 1)
+
+        page = check(client, uploaded(client, mended, "mended.csv"))
+
+        assert figures(page) == ["0", "1", "0", "0"]
 
     def test_leaves_a_column_aside_that_is_called_as_a_field(self, app, client, make):
         make.suppliers()
@@ -192,6 +286,88 @@ class TestMapping:
         assert figures(check(client, run, clears="yes")) == ["0", "1", "0", "0"]
 
 
+class TestOtherWords:
+    """Cells that call something otherwise than we do."""
+
+    FILE = "sku,name,supplier,price,active\nA-1,Bolt,Acme,1,ja\nA-2,Nut,,1,nein\nA-3,Pin,X,1,\n"
+
+    def test_are_offered_where_they_were_refused_and_translated(self, app, client, make):
+        make.suppliers(2)
+        run = uploaded(client, self.FILE)
+        assert "3 of 3 rows are refused, so the file is" in check(client, run).text
+
+        form = visit(client, f"{run}map/").form_with("save_as")
+        assert [form[f"theirs-active-{n}"] for n in range(3)] == ["ja", "nein", ""]
+        assert [form[f"theirs-supplier-{n}"] for n in range(3)] == ["Acme", "X", ""]
+        page = check(
+            client,
+            run,
+            **{"ours-active-0": "yes", "ours-active-1": "no", "ours-supplier-0": "SUP1"},
+            **{"theirs-supplier-1": "*", "ours-supplier-1": "SUP2"},
+            **{"theirs-supplier-2": "", "ours-supplier-2": "SUP2"},
+            save_as="Acme",
+        )
+        client.post(f"{run}apply/")
+        work(app)
+
+        assert figures(page) == ["3", "0", "0", "0"]
+        assert [product.active for product in stored.every(app, Product)] == [True, False, True]
+        assert newest(app).choices["mapping"]["values"] == {
+            "supplier": {"Acme": "SUP1", "*": "SUP2", "": "SUP2"},
+            "active": {"ja": "yes", "nein": "no"},
+        }
+        assert "active “ja” is yes" in visit(client, f"{IMPORTS}mappings/").text
+        next_file = uploaded(client, self.FILE.replace("A-", "B-"), "july.csv")
+        assert figures(check(client, next_file)) == ["3", "0", "0", "0"]
+
+    def test_say_one_thing_of_a_column_that_is_there(self, client, make):
+        make.suppliers(2)
+        run = uploaded(client, self.FILE)
+
+        page = check(
+            client,
+            run,
+            **{"theirs-supplier-0": "Acme", "ours-supplier-0": "SUP1"},
+            **{"theirs-supplier-1": "Acme", "ours-supplier-1": "SUP2"},
+            **{"theirs-category-0": "Bolts", "ours-category-0": "Screws"},
+        )
+
+        assert page.status == 422
+        assert "Supplier: “Acme” is said to be two things here: keep one." in page.text
+        assert "Category has other words, but no column sets it." in page.text
+        assert page.form_with("save_as")["theirs-category-0"] == "Bolts"
+
+    def test_and_values_for_all_rows_are_known_ones(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, "sku,name,category\nA,A,B\n")
+        typed = {
+            "constant-supplier": "SUP9",
+            "constant-price": "cheap",
+            "theirs-category-0": "B",
+            "ours-category-0": "Bolts",
+        }
+
+        page = check(client, run, **typed)
+        with_new = check(client, run, **typed, create_missing="y")
+        mended = check(client, run, **typed | {"constant-price": "1.50"}, create_missing="y")
+
+        assert page.status == 422
+        assert "Supplier: there is no supplier “SUP9”." in page.text
+        assert "Price: “cheap” is not a number" in page.text
+        assert "Category: there is no category “Bolts”." in page.text
+        assert page.form_with("save_as")["constant-supplier"] == "SUP9"
+        assert (with_new.status, "there is no" in with_new.text) == (422, False)
+        assert figures(mended) == ["1", "0", "0", "0"]
+
+    def test_take_no_value_that_is_none(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, products(1).replace("stock", "active"))
+
+        check(client, run, **{"theirs-active-0": "0", "ours-active-0": "maybe"})
+
+        assert newest(app).choices["mapping"]["values"] == {}
+
+
 class TestRefused:
     FILE = HEADER + "P1,Bolt,SUP1,1.50,1\nP2,Nut,NONE,cheap,1\n"
 
@@ -200,15 +376,29 @@ class TestRefused:
         run = uploaded(client, self.FILE)
         page = check(client, run)
 
-        assert "Nothing can be imported: 1 row of 2 refused" in page.text
+        assert "1 of 2 rows is refused, so the file is" in page.text
         assert "'" not in page.text.partition("What is wrong")[2].partition("Mend")[0]
         assert "or choose to add what is not there yet" in page.text
         with client.get(f"{run}rejects/") as rejects:
             content = rejects.text
         assert rejects.headers["Content-Disposition"] == "attachment; filename=june-rejects.csv"
         assert len(content.splitlines()) == 2
+        assert "or choose to add what is not there yet" in content
+        assert "--" not in content
         mended = content.replace("NONE", "SUP1").replace("cheap", "2.50", 1)
         assert figures(check(client, uploaded(client, mended))) == ["1", "0", "0", "0"]
+
+    @pytest.mark.parametrize("cell", [b"caf\xe9", b"a\0b"])
+    def test_a_byte_that_is_no_text_is_shown_as_a_question_mark(self, app, client, make, cell):
+        make.suppliers()
+        rows = (HEADER + "é,é,SUP1,1,1\n").encode() + b"P2," + cell + b",SUP1,1,1\n"
+        run = uploaded(client, rows)
+
+        page = check(client, run)
+
+        assert newest(app).state == "checked"
+        assert "1 of 2 rows is refused, so the file is" in page.text
+        assert cell.decode("ascii", "replace").translate({0xFFFD: "?", 0: "?"}) in page.text
 
     def test_rows_can_be_left_out(self, app, client, make):
         make.suppliers()
@@ -236,6 +426,77 @@ class TestRefused:
         assert newest(app).state == "refused"
         assert "Refused: nothing was imported" in page.text
         assert stored.count(app, Product) == 0
+
+
+class TestThePreview:
+    @pytest.mark.parametrize(
+        ("second", "says"), [("NEW1", "1 supplier is added"), ("NEW2", "2 suppliers are added")]
+    )
+    def test_says_what_is_added_besides(self, app, client, second, says):
+        run = uploaded(client, HEADER + f"A,A,NEW1,1,1\nB,B,{second},1,1\n")
+
+        page = check(client, run, create_missing="y")
+
+        assert f"{says} besides, named like" in page.text
+        client.post(f"{run}apply/")
+        work(app)
+        assert says.replace("is", "was").replace("are", "were") in visit(client, run).text
+        page = visit(client, f"{run}undo/")
+        assert says.partition(" is")[0].partition(" are")[0] + " that the import added" in page.text
+
+    def test_says_that_there_is_nothing_but_refused_rows(self, app, client, make, load):
+        make.suppliers()
+        load("products", products(1))
+        run = uploaded(client, products(1) + "P9,P9,SUP1,cheap,1\n")
+
+        page = check(client, run, on_error="skip")
+
+        assert "Nothing to import: 1 row is stored already, 1 refused" in page.text
+
+    def test_says_that_there_are_more_refused_cells_than_it_shows(self, client, make):
+        make.suppliers()
+        run = uploaded(client, HEADER + "".join(f"P{n},P,NONE,x,x\n" for n in range(8)))
+
+        assert "These are the first." in check(client, run).text
+
+    def test_of_a_refused_file_tells_of_no_changes(self, client, make):
+        make.products(1)
+        run = uploaded(client, HEADER + "SKU0001,Other,SUP1,1,1\nP9,P9,SUP1,cheap,1\n")
+
+        page = check(client, run)
+
+        assert "1 of 2 rows is refused, so the file is" in page.text
+        assert "Go on without the refused row" in page.text
+        assert "Changes by column" not in page.text
+
+
+class TestTheProgress:
+    def test_says_for_whom_it_waits(self, app, client, make):
+        make.suppliers()
+        run = uploaded(client, products(1))
+        check(client, run)
+        client.post(f"{run}apply/")
+        with stored.elsewhere(app) as connection:
+            waiting = update(ImportRun).where(ImportRun.state == "queued")
+            connection.execute(waiting.values(progress={"read": 9, "size": 9, "waits": True}))
+        make.imports(1, state="running", kind="products")
+
+        assert re.search(r"Waiting for june-\d+.csv to end", visit(client, run).text)
+
+    def test_is_none_where_nobody_goes_on(self, app, client, make, monkeypatch):
+        make.suppliers()
+        run = uploaded(client, products(1))
+        check(client, run)
+        client.post(f"{run}apply/")
+        monkeypatch.setattr(jobs, "run_import", lambda *_: 1 / 0)
+        for _ in range(jobs.MOST_TRIES):
+            work(app)
+
+        page = visit(client, run)
+
+        assert "Interrupted" in page.text
+        assert "it goes on" not in page.text
+        assert list(page.root.all("progress")) == []
 
 
 class TestTheReport:
@@ -325,6 +586,109 @@ class TestCancel:
         assert seen
         assert newest(app).state == "cancelled"
         assert stored.count(app, Product) == 0
+
+
+class TestTakenBack:
+    """What an import came upon while it wrote is told, with what had to stay."""
+
+    @pytest.fixture(autouse=True)
+    def small_chunks(self, monkeypatch):
+        for name in ("FEWEST_ROWS", "MOST_ROWS"):
+            monkeypatch.setattr(f"backoffice.imports.work.{name}", 5)
+        monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
+
+    @pytest.fixture
+    def after_a_chunk(self, app, monkeypatch):
+        """Has something done when the first chunk is merged."""
+        chunk = merge.Merge.chunk
+
+        def set_up(happens: Callable[[], object]) -> None:
+            def then(*arguments: Any) -> Any:
+                merged = chunk(*arguments)
+                monkeypatch.setattr(merge.Merge, "chunk", chunk)
+                happens()
+                return merged
+
+            monkeypatch.setattr(merge.Merge, "chunk", then)
+
+        return set_up
+
+    def test_rows_that_were_edited_meanwhile_stay_and_are_named(
+        self, app, client, make, after_a_chunk
+    ):
+        make.suppliers()
+        run = uploaded(client, products(8))
+        check(client, run)
+        client.post(f"{run}apply/")
+
+        def edit_and_cancel() -> None:
+            with stored.elsewhere(app) as connection:
+                edited = update(Product).where(Product.sku == "P0")
+                connection.execute(edited.values(name="Edited", version=Product.version + 1))
+            client.post(f"{run}cancel/")
+
+        after_a_chunk(edit_and_cancel)
+        work(app)
+        page = visit(client, run)
+
+        assert (newest(app).state, stored.count(app, Product)) == ("cancelled", 1)
+        assert "Cancelled: 1 row of it is still in the database" in page.text
+        assert "nothing of it" not in page.text
+        assert "P0 was edited since" in page.text
+
+    def test_by_a_rule_it_says_which(self, app, client, make, monkeypatch):
+        make.suppliers()
+        run = uploaded(client, products(8))
+        check(client, run)
+        client.post(f"{run}apply/")
+
+        def breaks(*_: Any) -> None:
+            raise IntegrityError("INSERT", {}, Exception("a rule is broken"))
+
+        monkeypatch.setattr(merge.Merge, "chunk", breaks)
+        work(app)
+        page = visit(client, run)
+
+        assert newest(app).state == "cancelled"
+        assert "Taken back: nothing of it is in the database" in page.text
+        assert "the data changed during the import: import again (a rule is broken)" in page.text
+
+    def test_by_rows_that_are_refused_by_now_it_names_them(self, app, client, make, after_a_chunk):
+        make.suppliers(2)
+        rows = "".join(f"P{n},P{n},SUP{1 + n // 5},1,1\n" for n in range(10))
+        run = uploaded(client, HEADER + rows)
+        check(client, run)
+        client.post(f"{run}apply/")
+        after_a_chunk(lambda: 1 / 0)
+        work(app)
+        assert (newest(app).state, stored.count(app, Product)) == ("running", 5)
+        with stored.elsewhere(app) as connection:
+            connection.execute(delete(Supplier).where(Supplier.code == "SUP2"))
+
+        work(app)
+        page = visit(client, run)
+
+        assert (newest(app).state, stored.count(app, Product)) == ("cancelled", 0)
+        assert "Taken back: nothing of it is in the database" in page.text
+        assert "Refused: 5 rows" in page.text
+        with client.get(f"{run}rejects/") as rejects:
+            assert len(rejects.text.splitlines()) == 6
+
+    def test_where_the_file_cannot_be_read_any_more_it_says_so(
+        self, app, client, make, after_a_chunk
+    ):
+        make.suppliers()
+        run = uploaded(client, products(8))
+        check(client, run)
+        client.post(f"{run}apply/")
+        after_a_chunk(lambda: 1 / 0)
+        work(app)
+        with app.app_context():
+            uploads.path_of(newest(app).id).write_bytes(b"")
+
+        work(app)
+
+        assert "the file is empty" in visit(client, run).text
 
 
 class TestUndo:
