@@ -24,7 +24,7 @@ from backoffice.cli.saved import apply_saved
 from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.ledger import COUNTS, RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, MappingError, load_mapping
-from backoffice.imports.read import FileRefused, Reading, open_source
+from backoffice.imports.read import FileRefused, Reading, as_text, open_source
 from backoffice.imports.run import Choices, Report, run_import
 from backoffice.imports.undone import Undone
 
@@ -127,7 +127,7 @@ def _add_command(kind: Kind) -> None:
                 cancelled=cancelled,
                 waiting=say_waiting,
             )
-            name = "standard input" if file == "-" else path.name
+            name = "standard input" if file == "-" else as_text(path.name)
             report = _run(kind, path, name, reading(options), mapping, choices)
         refused = report is None or report.rejected > 0
         _print(report or Report(kind=kind.name, file=name), choices, as_json, refused)

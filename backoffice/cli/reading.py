@@ -15,12 +15,20 @@ _THOUSANDS = {" ": "space", ",": "comma", ".": "point", "'": "apostrophe", "spac
 
 
 def _encoding(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _is_encoding(value):
+        raise click.BadParameter(f"{value!r} is no encoding: use utf-8, cp1252, latin-1 or utf-16")
+    return value
+
+
+def _is_encoding(name: str) -> bool:
+    """Whether files can be read with it: Python knows codecs for host names and for its source."""
     try:
-        if value is None or codecs.lookup(value)._is_text_encoding:  # noqa: SLF001
-            return value
-    except LookupError:
-        pass
-    raise click.BadParameter(f"{value!r} is no encoding: use utf-8, cp1252, latin-1 or utf-16")
+        if not codecs.lookup(name)._is_text_encoding:  # noqa: SLF001
+            return False
+        codecs.getincrementaldecoder(name)("surrogateescape").decode(b"a")
+        return codecs.decode(b"\\u0061", name, "replace") != "a"
+    except (LookupError, UnicodeError, ValueError):
+        return False
 
 
 def _delimiter(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:

@@ -40,7 +40,9 @@ DATES = {
 
 _WHOLE = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _ISO = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:([T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(?: ?(Z|[+-]\d\d:?\d\d))?)?",
+    re.ASCII,
 )
 _PARTS = {"d": r"(?P<d>\d{1,2})", "m": r"(?P<m>\d{1,2})", "y": r"(?P<y>\d{4})"}
 _TIME = r"(?:[T ]+(?P<H>\d{1,2}):(?P<M>\d\d)(?::(?P<S>\d\d)(?:\.\d{1,6})?)?(?: ?(?P<half>[AP]M))?)?"
@@ -82,6 +84,11 @@ _GROUPED = {
     for name, signs in THOUSANDS.items()
 }
 PLAIN = Formats()
+
+
+def is_number(kind: TypeEngine[Any]) -> bool:
+    """Whether a column of that type holds numbers, which formats are about."""
+    return isinstance(kind, Exact | Integer)
 
 
 def parser(kind: TypeEngine[Any], dialect: str, formats: Formats = PLAIN) -> Parser:
@@ -268,8 +275,8 @@ def _moment(dialect: str, order: str) -> Parser:
     says, example = DATES[order]
 
     def utc(cell: str) -> datetime:
-        if _ISO.fullmatch(cell):
-            moment = datetime.fromisoformat(cell)
+        if iso := _ISO.fullmatch(cell):
+            moment = datetime.fromisoformat("".join(iso.groups("")))
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         found = pattern.fullmatch(cell) if pattern else None
         if found is None:

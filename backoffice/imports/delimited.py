@@ -23,7 +23,7 @@ LONGEST_LINE = 1_000_000
 SAMPLE = 50
 """Records that a delimiter is tried on."""
 
-_SEP = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
+_SEP = re.compile(r'"?sep=([^"\r\n\0])"?[\r\n]*', re.IGNORECASE)
 _KNOWN_BINARY = {
     b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password",
     b"%PDF": "a PDF",
@@ -31,6 +31,8 @@ _KNOWN_BINARY = {
 }
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
 """What a text has none of, but for a slip."""
+_END = "\x1a"
+"""What DOS writes behind a text, and some programs still do."""
 
 
 class Lines(NamedTuple):
@@ -59,14 +61,14 @@ def open_delimited(path: Path, name: str, reading: Reading) -> Source:
     if separator:
         above = 1
     above += reading.skip_lines
-    while above < len(lines) and not lines[above].strip("\r\n"):
+    while above < len(lines) and not lines[above].strip("\r\n" + "".join(DELIMITERS)):
         above += 1
     if above >= len(lines):
         raise FileRefused(len(lines) or 1, _no_header(reading.skip_lines))
     below = lines[above:]
     told = separator[1] if separator else None
     delimiter = reading.delimiter or told or _delimiter(below)
-    header, end = _header(below, delimiter, above + 1)
+    header, end = _header(below, delimiter, above + 1, codec)
     first = below[0]
     return Source(
         path=path,
@@ -86,7 +88,11 @@ def open_delimited(path: Path, name: str, reading: Reading) -> Source:
 
 
 def batches(source: Source, watch: Callable[[BinaryIO], BinaryIO] | None) -> Iterator[Batch]:
-    """The rows below the header; memory does not grow with the file."""
+    """The rows below the header; memory does not grow with the file.
+
+    Lines that are empty or have but delimiters are no rows; where there is but one column, an empty
+    line is a row with a blank cell.
+    """
     with source.path.open("rb") as file:
         pending: list[str] = []
         held = False  # whether what is pending may hold wrong bytes
@@ -114,7 +120,7 @@ def _parse(part: Lines, source: Source) -> tuple[Batch, int]:
         rows = list(csv.reader(lines, delimiter=source.delimiter, strict=True))
         # So every record is one line; a cell with a quote in it has to be looked at.
         seen = not part.quoted or '"' not in "".join(chain.from_iterable(rows))
-        if seen and len(rows) == len(lines) and all(rows):
+        if seen and len(rows) == len(lines) and all(map(any, rows)):
             return Batch(range(first, first + len(rows)), rows, []), len(lines)
     except csv.Error:
         pass
@@ -129,6 +135,8 @@ def _lines(file: BinaryIO, codec: str) -> Generator[Lines, None, None]:
     for text, damaged in chain(encoding.texts(file, codec), [encoding.Text("", False)]):
         final = not text and not damaged
         text = rest + text  # noqa: PLW2901
+        if final:
+            text = text.rstrip(_END)  # noqa: PLW2901
         # A CR at the very end may be half of a CRLF.
         cut = len(text) if final else max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
         lines = io.StringIO(text[:cut], newline="").readlines()
@@ -179,7 +187,7 @@ def _delimiter(lines: list[str]) -> str:
     return max(fits, key=lambda d: (fits[d][1] * 2 > widest, fits[d]))
 
 
-def _header(lines: list[str], delimiter: str, line: int) -> tuple[tuple[str, ...], int]:
+def _header(lines: list[str], delimiter: str, line: int, codec: str) -> tuple[tuple[str, ...], int]:
     """The names of the columns and the number of physical lines that they take."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
@@ -192,7 +200,7 @@ def _header(lines: list[str], delimiter: str, line: int) -> tuple[tuple[str, ...
     if "\0" in text:
         raise FileRefused(line, "the header holds a NUL character: save the table as CSV in UTF-8")
     if encoding.ESCAPED.search(text):
-        raise FileRefused(line, f"the header {encoding.wrong_bytes(text, 'utf-8')}")
+        raise FileRefused(line, f"the header {encoding.wrong_bytes(text, codec)}")
     return names, reader.line_num
 
 

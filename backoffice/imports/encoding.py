@@ -2,8 +2,9 @@
 
 UTF-8 is recognised by reading the whole file: text in another encoding is practically never valid
 UTF-8. A file with more valid characters than wrong bytes is UTF-8 all the same, and the rows with
-the wrong bytes are refused. Everything else is Windows-1252 or Latin-1, which give every byte a
-meaning: a guess, which is why the report states it.
+the wrong bytes are refused. Everything else is Windows-1252, or Latin-1 where the two are one: a
+guess, which is why the report states it. What Latin-1 has beyond that are control characters, which
+no table holds: five bytes without a meaning in Windows-1252 speak of another encoding.
 """
 
 from __future__ import annotations
@@ -43,7 +44,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CHARACTER = re.compile("[^\x00-\x7f\udc80-\udcff]")
-_NOT_IN_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
 class Text(NamedTuple):
@@ -69,7 +69,7 @@ def encoding_of(path: Path, given: str | None) -> str:
 
 
 def texts(file: BinaryIO, codec: str) -> Iterator[Text]:
-    """``file`` decoded, a block at a time, without its byte order mark.
+    """``file`` decoded, a block at a time, without its byte order marks.
 
     :raises FileRefused: a byte of UTF-16 or UTF-32 is wrong: what follows cannot be told.
     """
@@ -92,7 +92,8 @@ def texts(file: BinaryIO, codec: str) -> Iterator[Text]:
             text, damaged = lenient.decode(block, final), True
             strict.setstate(lenient.getstate())
         lines += text.count("\n")
-        yield Text(text if begun else text.removeprefix(MARK), damaged)
+        # Some programs write a mark before one that is there already.
+        yield Text(text if begun else text.lstrip(MARK), damaged)
         begun = True
 
 
@@ -143,7 +144,4 @@ def _single_byte(file: BinaryIO) -> str:
     used: set[int] = set()
     while block := file.read(BLOCK):
         used.update(block)
-    if used & _NOT_IN_CP1252:
-        return "latin-1"
-    # Without bytes of the range that Windows filled, the two are one.
     return "cp1252" if any(0x80 <= byte < 0xA0 for byte in used) else "latin-1"

@@ -23,7 +23,7 @@ from backoffice.imports.chosen import Chosen
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.ledger import RUNS, RunCancelledError, RunRefusedError
 from backoffice.imports.queue import alone, is_free, is_left_alone
-from backoffice.imports.read import FileRefused, open_source
+from backoffice.imports.read import FileRefused
 from backoffice.imports.resume import resume
 from backoffice.imports.run import Choices, Report, run_import
 from backoffice.imports.told import told
@@ -142,7 +142,7 @@ class _Job:
         hooks = {"run": noted.id, "rejects_file": rejects, **self._hooks()}
         choices = Choices(dry_run=dry_run, **{**hooks, **chosen.how})
         try:
-            source = open_source(path, name=noted.file, reading=chosen.reading)
+            source = uploads.opened(path, name=noted.file, reading=chosen.reading)
             report = run_import(KINDS[noted.kind], source, chosen.mapping, choices)
         except (FileRefused, OSError) as refusal:
             problem = str(refusal) if isinstance(refusal, FileRefused) else "The file is gone."

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Table, insert, select, update
 from backoffice import history
 from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.mapping import FieldMap
-from backoffice.imports.read import Source
+from backoffice.imports.read import Source, as_text
 from backoffice.models import ImportRun
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def begin(
     values = {
         "kind": kind.name,
         "file": source.name[:300],
-        "path": str(Path(source.path).absolute()),
+        "path": as_text(str(source.path.absolute())),
         "state": RUNNING,
         "actor": who.actor,
         "means": who.means,

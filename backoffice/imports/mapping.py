@@ -14,19 +14,20 @@ A mapping file is TOML with up to three sections, all of text::
     country = "UK"
 
 Headers are compared trimmed and without regard to case; a header that equals a field's name
-needs no mapping.
+needs no mapping. One that is mapped sets what it is mapped to, and no other field by its name.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
+from backoffice.imports.cells import is_number
 from backoffice.imports.kinds import Field, Kind
 from backoffice.imports.refused import FileRefused
 
@@ -80,6 +81,12 @@ class Layout:
         """The headers of the key, as one name for complaints about the key as a whole."""
         return ", ".join(cell.header for cell in self.cells if cell.field.name in self.key)
 
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The columns of the file that set numbers and nothing else."""
+        texts = {cell.index for cell in self.cells if not is_number(cell.field.type)}
+        return frozenset({c.index for c in self.cells if c.index is not None} - texts)
+
     def cell(self, field: str) -> Cell | None:
         """The cell that sets ``field``."""
         return next((cell for cell in self.cells if cell.field.name == field), None)
@@ -117,7 +124,8 @@ def match(kind: Kind, mapping: FieldMap, header: tuple[str, ...], line: int = 1)
     """
     folded = [fold(name) for name in header]
     given = mapping.columns | dict.fromkeys(mapping.constants, "")
-    called = {name: name for name in kind.fields if name in folded and name not in mapping.ignored}
+    taken = {*mapping.ignored, *map(fold, mapping.columns.values())}
+    called = {name: name for name in kind.fields if name in folded and name not in taken}
     wanted = called | given
     cells = []
     for name, theirs in wanted.items():
@@ -127,9 +135,22 @@ def match(kind: Kind, mapping: FieldMap, header: tuple[str, ...], line: int = 1)
         values = mapping.values.get(name)
         cells.append(Cell(kind.fields[name], shown, index, values, constant))
     used = {cell.index for cell in cells}
-    ignored = tuple(name for n, name in enumerate(header) if n not in used and name)
+    ignored = tuple(_left_aside(header, used))
     key = _key(kind, wanted, header, line)
     return Layout(kind, len(header), key, tuple(cells), ignored)
+
+
+def _left_aside(header: tuple[str, ...], used: set[int | None]) -> Iterator[str]:
+    """The columns that are not ``used``; those without a name by their place."""
+    unused = [(n, name) for n, name in enumerate(header, 1) if n - 1 not in used]
+    yield from (name for _, name in unused if name)
+    places = [n for n, name in unused if not name]
+    while places:
+        first = last = places.pop(0)
+        while places[:1] == [last + 1]:
+            last = places.pop(0)
+        span = f"column {first}" if first == last else f"columns {first} to {last}"
+        yield f"{span} without a name"
 
 
 def _key(kind: Kind, given: Iterable[str], header: tuple[str, ...], line: int) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from typing import Any
 
 from backoffice.imports.source import Fault
 
-NARROW = 4
-"""Columns; in more, no text has as many commas as the file in each of its lines."""
+FEW = 4
+"""Commas; a text has as many in a line, but with blanks behind them."""
 LOOKED_AT = 50
 """Lines searched for the end of a broken record."""
 
@@ -45,7 +45,7 @@ class Records:
             try:
                 for cells in reader:
                     end = begun + reader.line_num
-                    if self._swallows(at, end):
+                    if self._swallows(at, end, cells):
                         at = self._add_broken(at, at + 1, _SWALLOWS)
                         break
                     self._add(at, end, cells)
@@ -63,10 +63,11 @@ class Records:
         return csv.reader(lines, delimiter=self.delimiter, strict=True)
 
     def _add(self, at: int, end: int, cells: list[str]) -> None:
-        if not cells and self.width > 1:
+        text = "".join(self.lines[at:end])
+        if self.width > 1 and not any(cells) and '"' not in text:
             return
         if '"' in "".join(cells):
-            column = self._stray("".join(self.lines[at:end]))
+            column = self._stray(text)
             if column is not None:
                 self.faults.append(Fault(len(self.rows), column, _STRAY))
         self.starts.append(at)
@@ -118,25 +119,63 @@ class Records:
         end = at + reader.line_num
         return (
             len(cells) == self.width
-            and not self._swallows(at, end)
+            and not self._swallows(at, end, cells)
             and self._stray("".join(self.lines[at:end])) is None
         )
 
-    def _swallows(self, at: int, end: int) -> bool:
-        """Whether a record of several lines is rather as many rows: each has all the delimiters.
+    def _swallows(self, at: int, end: int, cells: list[str]) -> bool:
+        """Whether a record of several lines is rather as many rows.
 
-        In a file of few columns a text of several lines may well have as many commas in each; there
-        they must also stand as between cells, without a blank behind. With quotes around every
-        cell, as our exports write such rows, two stray ones cannot make a record of several rows.
+        With quotes around every cell, as our exports write such rows, two stray ones cannot make a
+        record of several rows.
         """
         if end - at < 2 or self.width < 2:
             return False
-        lines = self.lines[at:end]
-        if any(line.count(self.delimiter) != self.width - 1 for line in lines):
+        if not any(self._holds_rows(cells, place) for place in range(len(cells))):
             return False
-        if self.width <= NARROW and any(f"{self.delimiter} " in line for line in lines):
+        return self._all_quoted.fullmatch("".join(self.lines[at:end])) is None
+
+    def _holds_rows(self, cells: list[str], place: int) -> bool:
+        """Whether the cell holds the end of one row, perhaps whole ones, and the start of another.
+
+        Texts have commas too, and rows are ragged: both ends must look so, or most of the lines.
+        """
+        first, *inner = _NEWLINE.split(cells[place])
+        if not inner:
             return False
-        return self._all_quoted.fullmatch("".join(lines)) is None
+        last = inner.pop()
+        before, behind = cells[:place], cells[place + 1 :]
+        after, until = self.width - 1 - place, self.width - 1 - len(behind)
+        ends = []
+        if after > 0 or self.delimiter in first:
+            ends.append(self._looks(first, after, [], behind))
+        if until > 0 or self.delimiter in last:
+            ends.append(self._looks(last, until, before, []))
+        rows = [
+            self._looks(line, self.width - 1, before, behind, slack=1)
+            for line in inner
+            if line.strip()
+        ]
+        return (len(ends) == 2 and all(ends)) or 2 * sum(ends + rows) > len(ends + rows)
+
+    def _looks(
+        self, line: str, wanted: int, before: list[str], behind: list[str], slack: int = 0
+    ) -> bool:
+        """Whether ``line`` has as many delimiters as ``wanted``, and figures where the record has.
+
+        :param before: The cells of the record that stand where those do that ``line`` begins with.
+        :param behind: The same of those that it ends with.
+        """
+        parts = line.split(self.delimiter)
+        count = len(parts) - 1
+        if abs(count - wanted) > slack or count < min(wanted, 2):
+            return False
+        if wanted < FEW and f"{self.delimiter} " in line:
+            return False
+        beside = [*zip(before, parts, strict=False)]
+        beside += zip(reversed(behind), reversed(parts), strict=False)
+        alike = [_is_figure(part) or not part for like, part in beside if _is_figure(like)]
+        return 2 * sum(alike) >= len(alike)
 
     def _stray(self, text: str) -> int | None:
         """The cell in which a quote stands where none may; None when all quotes are in order."""
@@ -170,6 +209,12 @@ class Records:
         return re.compile(rf"(?:{_QUOTED}(?:{re.escape(self.delimiter)}|[\r\n]*\Z))+")
 
 
+def _is_figure(cell: str) -> bool:
+    """Whether it is a number, an amount or a date."""
+    return any(map(str.isdigit, cell)) and not any(map(str.isalpha, cell))
+
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 _QUOTED = r'"[^"]*(?:""[^"]*)*"'
 _UNCLOSED = "opens a quote that nothing closes: close it, or remove it"
 _SWALLOWS = (

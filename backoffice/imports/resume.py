@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backoffice.database import begins_reading, db
-from backoffice.imports import ledger
+from backoffice.imports import ledger, uploads
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.mapping import FieldMap
@@ -37,7 +37,8 @@ def resume(run: int, choices: Choices | None = None) -> Report | Undone:
             f"or take back what was written: `imports undo {run}`"
         )
     chosen = noted.choices
-    source = open_source(path, name=noted.file, reading=reading_again(chosen["reading"]))
+    opened = uploads.opened if path == uploads.path_of(run) else open_source
+    source = opened(path, name=noted.file, reading=reading_again(chosen["reading"]))
     mapping = FieldMap(**chosen["mapping"])
     if ledger.digest(path) != noted.digest:
         raise RunRefusedError(

@@ -99,7 +99,7 @@ def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) 
     """
     begun = time.monotonic()
     layout = match(kind, mapping, source.header, source.header_line)
-    layout = replace(layout, clears=choices.clears)
+    layout, source = replace(layout, clears=choices.clears), replace(source, numbers=layout.numbers)
     as_it_was = _state_of(source.path)
     with own_connection() as connection:
         to = make_stage(connection, layout)

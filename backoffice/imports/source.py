@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ class Source:
     :param above: The lines above the header as they stand, a ``sep=`` line included.
     :param first_row: The line below the header.
     :param told: How the file is read, to go on after "read as".
+    :param numbers: The columns that are read as numbers, once it is known which field each sets.
     :param extract: The sheet of a workbook as text, see ``workbook.Extract``.
     """
 
@@ -55,7 +57,13 @@ class Source:
     first_row: int = 2
     sheet: str | None = None
     formats: Formats = field(default_factory=Formats)
+    numbers: frozenset[int] = frozenset()
     extract: Any = field(default=None, compare=False, repr=False)
+
+
+def as_text(name: str) -> str:
+    """The name of a file as it can be stored and shown: on disk it is any bytes."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 class Fault(NamedTuple):

@@ -22,10 +22,11 @@ from backoffice.imports import asks, background, jobs, ledger, matching, saved, 
 from backoffice.imports.chosen import Chosen
 from backoffice.imports.forms import ReadingForm, RowsForm, UploadForm
 from backoffice.imports.kinds import KINDS, Kind
+from backoffice.imports.ledger import RunRefusedError
 from backoffice.imports.mapping import FieldMap
 from backoffice.imports.matching import Proposal
 from backoffice.imports.offered import candidates, offered
-from backoffice.imports.read import FileRefused, Reading, open_source, rows
+from backoffice.imports.read import FileRefused, Reading, rows
 from backoffice.imports.told import cut
 from backoffice.imports.values import Pairs
 from backoffice.imports.words import for_people
@@ -264,7 +265,10 @@ def looked_at(path: Path, name: str, reading: Reading) -> dict[str, Any]:
 
     :raises FileRefused: it is nothing that an import takes.
     """
-    source = open_source(path, name=name, reading=reading)
+    try:
+        source = uploads.opened(path, name=name, reading=reading)
+    except RunRefusedError as busy:
+        raise FileRefused(1, str(busy)) from busy
     first = [cells for _, cells in islice(rows(source), EXAMPLES)]
     return {
         "asked": asdict(reading),

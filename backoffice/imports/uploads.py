@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkstemp
@@ -17,13 +19,21 @@ from werkzeug.datastructures import FileStorage
 
 from backoffice.imports import ledger
 from backoffice.imports.ledger import RunRefusedError
+from backoffice.imports.read import Limits, Reading, Source, open_source
 from backoffice.imports.work import looking, write
+from backoffice.imports.workbook import is_workbook
 
 KEPT_DAYS = 7
 """How long a file stays after it came, or after its run ended."""
 
 LONGEST_NAME = 200
 DRAFT = "draft-"
+
+LIMITS = Limits(memory=768 << 20, unpacked=512 << 20, seconds=60, prefix=DRAFT)
+"""Of a workbook. A few megabytes unpack to anything, and anybody who may import can send them."""
+
+PATIENCE = 10.0
+"""Seconds that somebody waits for the workbooks of others to be opened."""
 
 
 def folder() -> Path:
@@ -55,6 +65,39 @@ def received(upload: FileStorage) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+def opened(path: Path, *, name: str, reading: Reading) -> Source:
+    """What is uploaded, as it is read; of workbooks, one at a time on a machine.
+
+    :raises FileRefused: it is not what an import takes.
+    :raises RunRefusedError: others' workbooks take too long.
+    """
+    if not is_workbook(path):
+        return open_source(path, name=name, reading=reading)
+    limits = replace(LIMITS, folder=folder())
+    with _one_at_a_time():
+        return open_source(path, name=name, reading=reading, limits=limits)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    # A lock of the file system ends with its process, however that ends.
+    with (folder() / "workbook.lock").open("w") as file:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RunRefusedError(_BUSY) from None
+                time.sleep(0.05)
+            else:
+                break
+        yield
+
+
+_BUSY = "other workbooks are being opened first: try again in a minute, or save the sheet as CSV"
 
 
 def shown_name(name: str | None) -> str:

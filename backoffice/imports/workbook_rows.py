@@ -1,4 +1,6 @@
-"""Print the rows of one sheet of an XLSX workbook as CSV, each with its row's number in front.
+"""Print the rows of one sheet of an XLSX workbook as CSV.
+
+In front of each stand its row's number and the places of the cells that hold numbers.
 
 Run as a program of its own, not as a part of the package: a workbook is a zip archive of XML from
 anywhere, which may be made to unpack to any size. Here it can use up no more than the limits, and
@@ -24,8 +26,6 @@ from xml.etree import ElementTree
 import python_calamine
 
 SECONDS = 120
-OUTPUT = 1 << 30
-UNPACKED = 1 << 30
 PARTS = 10_000
 LONGEST_CELL = 100_000
 BROKEN = (
@@ -55,22 +55,22 @@ class Unreadable(Exception):  # noqa: N818 - as FileRefused
         super().__init__(f"{row} {reason}")
 
 
-def limit(memory: int) -> None:
+def limit(memory: int, output: int) -> None:
     """Take the limits upon this process, before it looks at the file."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (output, output))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def check_archive(path: str) -> None:
+def check_archive(path: str, unpacked: int) -> None:
     """Refuse what says itself that it is no workbook, or too large."""
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
     if "xl/workbook.xml" not in {part.filename for part in parts}:
         raise Unreadable(1, "this is a zip archive, but no XLSX workbook")
-    if len(parts) > PARTS or sum(part.file_size for part in parts) > UNPACKED:
-        raise Unreadable(1, f"the workbook unpacks to more than {UNPACKED >> 20:,} MiB: split it")
+    if len(parts) > PARTS or sum(part.file_size for part in parts) > unpacked:
+        raise Unreadable(1, f"the workbook unpacks to more than {unpacked >> 20:,} MiB: split it")
 
 
 def open_sheet(path: str, wanted: str) -> tuple[Any, str, int]:
@@ -127,7 +127,7 @@ def sheet_part(archive: zipfile.ZipFile, name: str) -> str:
     return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
-def text_of(value: Any, decimal: str) -> str:
+def text_of(value: Any) -> str:
     """A cell as the sheet means it: whole numbers without decimals, ISO dates, yes and no."""
     if isinstance(value, str):
         return value
@@ -138,7 +138,7 @@ def text_of(value: Any, decimal: str) -> str:
         number = format(Decimal(f"{value:.15g}"), "f")
         if "." in number:
             number = number.rstrip("0").rstrip(".")
-        return number.replace(".", decimal)
+        return number
     if isinstance(value, datetime):
         return value.isoformat(" ") if value.time() != time() else value.date().isoformat()
     if isinstance(value, date | time):
@@ -146,9 +146,9 @@ def text_of(value: Any, decimal: str) -> str:
     return str(value) if isinstance(value, timedelta) else ""
 
 
-def main(path: str, wanted: str, decimal: str) -> None:
+def main(unpacked: int, path: str, wanted: str) -> None:
     """Print the rows that are not empty."""
-    check_archive(path)
+    check_archive(path, unpacked)
     sheet, name, count = open_sheet(path, wanted)
     out = csv.writer(sys.stdout, lineterminator="\r\n")
     out.writerow([name, count])
@@ -156,7 +156,8 @@ def main(path: str, wanted: str, decimal: str) -> None:
     # iter_rows begins at the first row, but at the first column in use.
     left = [""] * (sheet.start[1] if sheet.start else 0)
     for number, values in enumerate(sheet.iter_rows(), 1):
-        cells = left + [text_of(value, decimal) for value in values]
+        cells = left + [text_of(value) for value in values]
+        floats = [n for n, value in enumerate(values, len(left)) if isinstance(value, float)]
         for column, error in wrong.get(number, ()):
             cells[column] = error
         while cells and not cells[-1].strip():
@@ -164,14 +165,15 @@ def main(path: str, wanted: str, decimal: str) -> None:
         if cells:
             if max(map(len, cells)) > LONGEST_CELL:
                 raise Unreadable(number, f"a cell is longer than {LONGEST_CELL:,} characters")
-            out.writerow([number, *cells])
+            out.writerow([number, " ".join(map(str, floats)), *cells])
 
 
 if __name__ == "__main__":
-    limit(int(sys.argv[1]))
+    _, memory, unpacked, *asked = sys.argv
+    limit(int(memory), output=int(unpacked))
     sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
     try:
-        main(*sys.argv[2:])
+        main(int(unpacked), *asked)
     except Unreadable as unreadable:
         sys.stderr.write(str(unreadable))
         sys.exit(3)

@@ -53,6 +53,7 @@ class TestOtherTypes:
             ("1996-07-04T10:30", datetime(1996, 7, 4, 10, 30, tzinfo=UTC)),
             ("1996-07-04T10:30:00+02:00", datetime(1996, 7, 4, 8, 30, tzinfo=UTC)),
             ("1996-07-04T10:30:00Z", datetime(1996, 7, 4, 10, 30, tzinfo=UTC)),
+            ("1996-07-04 05:30:00 -0500", datetime(1996, 7, 4, 10, 30, tzinfo=UTC)),
         ],
     )
     def test_moments_are_utc_unless_they_say_otherwise(self, cell, moment):

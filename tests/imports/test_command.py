@@ -1,6 +1,7 @@
 """`manage.py import` in a process of its own: output, exit codes, help."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -55,6 +56,21 @@ class TestCommand:
         assert "products have no field 'prize'" in unknown.stderr
         assert "would be overwritten" in itself.stderr
 
+    def test_takes_a_file_whose_name_is_no_text(self, manage, make, tmp_path):
+        make.suppliers()
+        folder = tmp_path / os.fsdecode(b"caf\xe9")
+        folder.mkdir()
+        file = folder / os.fsdecode(b"caf\xe9.csv")
+        file.write_text(products(1))
+        wrong = folder / os.fsdecode(b"caf\xe8.csv")
+        wrong.write_text("code\n1\n")
+
+        ran, refused = manage("products", file), manage("products", wrong)
+
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert ran.stdout.startswith("caf\ufffd.csv: done, 1 row: 1 inserted")
+        assert "Error: caf\ufffd.csv line 1: column sku is missing" in refused.stderr
+
     def test_counts_the_refused_rows_of_a_refused_file(self, manage, make):
         make.suppliers()
         rows = HEADER + "A,A,SUP1,1,1\nB,B,SUP1,x,1\nC,C,NO,1,1\n"
@@ -100,6 +116,10 @@ class TestCommand:
         for options, says in (
             (("--encoding", "klingon"), "'klingon' is no encoding: use utf-8"),
             (("--encoding", "zip"), "'zip' is no encoding"),
+            (("--encoding", "idna"), "'idna' is no encoding"),
+            (("--encoding", "punycode"), "'punycode' is no encoding"),
+            (("--encoding", "undefined"), "'undefined' is no encoding"),
+            (("--encoding", "unicode_escape"), "'unicode_escape' is no encoding"),
             (("--delimiter", "ab"), "'ab' is no delimiter: use one character, or tab"),
             (("--thousands", "x"), "'x': use a point, a comma, an apostrophe, or space"),
             (("--decimal", ",", "--thousands", ","), "',' cannot stand before the decimals and"),

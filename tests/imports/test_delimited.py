@@ -35,8 +35,21 @@ class TestLines:
             assert [line for line, _ in found] == [2 + 2 * n for n in range(len(found))]
             assert {cells[1] for _, cells in found} == {"1\r\n2"}
 
-    def test_that_are_empty_are_rows_where_there_is_but_one_column(self, read):
-        assert read("a\n1\n\n2\n")[1] == [(2, ["1"]), (3, [""]), (4, ["2"])]
+    @pytest.mark.parametrize(
+        ("content", "found"),
+        [
+            ("a\n1\n\n2\n", [(2, ["1"]), (3, [""]), (4, ["2"])]),
+            ("a,b,c\n1,2,3\n,,\n,\n\n4,5,6\n,,,,\n", [(2, [*"123"]), (6, [*"456"])]),
+            ('a,b\n"1\n",2\n,\n"",""\n', [(2, ["1\n", "2"]), (5, ["", ""])]),
+            ("a\tb\n\t\n1\t2\n", [(3, ["1", "2"])]),
+        ],
+    )
+    def test_without_a_value_are_no_rows_of_several_columns(self, read, content, found):
+        assert read(content)[1] == found
+
+    @pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\r\n\x1a\x1a"])
+    def test_end_where_a_file_of_dos_does(self, read, end):
+        assert read("a,b\n1,\x1a2" + end)[1] == [(2, ["1", "\x1a2"])]
 
     @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(
@@ -56,7 +69,7 @@ class TestLines:
 
         found = rows(open_source(path, name=path.name))
 
-        assert [cells for _, cells in found] == table
+        assert [cells for _, cells in found] == list(filter(any, table))
 
 
 class TestDelimiter:
@@ -87,9 +100,17 @@ class TestAbove:
 
         assert (header, found) == (("sku", "name"), [(5, ["1", "a"])])
 
+    def test_lines_without_a_value_are_left_out(self, read):
+        header, found = read("Prices,,\n,,\n\nsku,name,price\nA,a,1\n", skip_lines=1)
+
+        assert (header, found) == (("sku", "name", "price"), [(5, ["A", "a", "1"])])
+
     def test_a_sep_line_names_the_delimiter_and_does_not_count(self, read):
         assert read("sep=|\nsku|n;m\n1|a\n") == (("sku", "n;m"), [(3, ["1", "a"])])
         assert read('"sep=;"\r\nTitle\r\nsku;n\r\n1;a\r\n', skip_lines=1)[1] == [(4, ["1", "a"])]
+
+    def test_a_sep_line_names_what_may_be_a_delimiter(self, read):
+        assert read('sep="\nsku;n\n')[0] == ('sep="',)
 
     def test_stands_in_the_rejects_file_which_is_then_read_alike(self, load, make, tmp_path):
         make.suppliers()

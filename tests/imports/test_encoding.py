@@ -37,7 +37,7 @@ class TestDetection:
             (TEXT.encode("utf-32"), "utf-32-le"),
             (WESTERN.encode("latin-1"), "latin-1"),
             ((WESTERN + "2,5 €\n").encode("cp1252"), "cp1252"),
-            (b"a,\x81\xe9\n", "latin-1"),
+            (b"a,\x81\xe9\n", "cp1252"),
             ("a,é\n".encode() * 3 + b"b,\xe9\n", "utf-8"),
         ],
     )
@@ -76,6 +76,10 @@ class TestText:
         assert header == ("é", "b")
         assert (len(found), found[-1]) == (BLOCK, (BLOCK + 1, ["1", "ü"]))
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+    def test_is_read_without_a_mark_that_stands_there_twice(self, read, encoding):
+        assert read("\ufeff\ufeffa,b\n1,2\n".encode(encoding))[0] == ("a", "b")
+
     def test_with_a_wrong_byte_refuses_the_row_by_line_column_and_byte(self, load, make, tmp_path):
         make.suppliers()
         rows = (HEADER + "A,Café,SUP1,1,1\nB,crème,SUP1,1,1\nC,Ünder,SUP1,1,1\n").encode()
@@ -95,6 +99,20 @@ class TestText:
         mended = rejects.read_bytes().replace(b"\xe8", "è".encode())
         assert counts(load("products", mended)) == (1, 0, 0, 0)
 
+    def test_of_another_single_byte_encoding_is_not_taken_for_control_characters(self, load, make):
+        make.suppliers()
+        rows = (HEADER + "A,Müller,SUP1,1,1\nB,Bär,SUP1,1,1\n").encode("cp850")
+
+        report = load("products", rows)
+
+        assert counts(report)[3] == 1
+        assert report.read_as == "Windows-1252 with commas"
+        assert (
+            "line 2, column name: 'M\\udc81ller' holds a byte that is not Windows-1252"
+            in (reasons(report)[0])
+        )
+        assert counts(load("products", rows, encoding="cp850", dry_run=True)) == (2, 0, 0, 0)
+
     def test_with_a_wrong_byte_of_utf_16_refuses_the_file_by_line(self, read):
         content = "a,b\n1,2\n3,".encode("utf-16") + b"\x00\xd8" + "\n4,5\n".encode("utf-16-le")
 
@@ -104,3 +122,5 @@ class TestText:
     def test_with_a_wrong_byte_in_the_header_refuses_the_file(self, read):
         with pytest.raises(FileRefused, match=r"^line 1: the header holds a byte .*\(0xE9\)"):
             read(b"a,n\xe9\n1,2\n", encoding="utf-8")
+        with pytest.raises(FileRefused, match=r"^line 1: the header .* not Windows-1252 \(0x81\)"):
+            read(b"a,n\x81\xe9\n1,2\n")

@@ -64,7 +64,7 @@ class TestMappingFile:
 
         layout = match(PRODUCTS, mapping, ("A", "SIZE = l", "b", ""))
         assert [(c.field.name, c.index) for c in layout.cells] == [("sku", 1), ("name", 2)]
-        assert layout.ignored == ("A",)
+        assert layout.ignored == ("A", "column 4 without a name")
 
 
 class TestHeader:
@@ -77,3 +77,25 @@ class TestHeader:
 
         with pytest.raises(FileRefused, match=r"column 'Titel', mapped to name, is missing"):
             match(PRODUCTS, mapping, ("sku",))
+
+    def test_that_is_mapped_sets_no_other_field_by_its_name(self):
+        header = ("code", "name", "Title")
+        suppliers = KINDS["suppliers"]
+        mapping = load_mapping(suppliers, pairs=["name=contact_name"])
+
+        assert [(c.field.name, c.index) for c in match(suppliers, mapping, header).cells] == [
+            ("code", 0),
+            ("contact_name", 1),
+        ]
+        both = load_mapping(suppliers, pairs=["name=contact_name", "name=name"])
+        assert {c.field.name for c in match(suppliers, both, header).cells} == {
+            *("code", "name", "contact_name")
+        }
+
+    def test_without_a_name_is_left_aside_by_its_place(self):
+        layout = match(PRODUCTS, load_mapping(PRODUCTS), ("", "sku", "", "", "x", ""))
+
+        assert layout.ignored == (
+            *("x", "column 1 without a name"),
+            *("columns 3 to 4 without a name", "column 6 without a name"),
+        )

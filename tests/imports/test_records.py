@@ -76,6 +76,45 @@ class TestRecords:
         assert read('Tools,"Hammers\nDrills, bits"\n', 2)[1] == []
         assert [f[:2] for f in read('A,"5\nB,nails 6"\n', 2)[1]] == [(1, 1), (2, 1)]
 
+    @pytest.mark.parametrize(
+        ("between", "read_on"),
+        [
+            ("P2,b,S1,1,2\n", ["P2"]),
+            ("\nP2,b,S1,1,2\n\n", ["P2"]),
+            ("P2,b,S1,1\n", ["P2"]),
+            ("P2,b\nP3,c,S1,1,2\n", ["P2", "P3"]),
+            ("P2,x 3,5 mm,S1,1,2\n", ["P2"]),
+            ("P2,big, long, 3,5 mm,S1,1,2\n", ["P2"]),
+            ("", []),
+        ],
+    )
+    def test_that_hold_rows_blank_or_ragged_ones_among_them_are_broken(self, between, read_on):
+        text = f'P1,"a,S1,1,1\n{between}P4,c",S1,1,3\nP5,d,S1,1,4\n'
+
+        rows, faults, _ = read(text, 5)
+
+        assert [row[0] for row in rows] == ["P1", *read_on, "P4", "P5"]
+        assert [fault[:2] for fault in faults[:1]] == [(1, 1)]
+        assert "lines that look like rows" in faults[0][2]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Sizes:\nS,M,L,XL,XXL",
+            "Colours: red,green\nor blue",
+            "Length 3,5\nWidth 2,5\nHeight 1,5",
+            "Pack of 1,000\n\nor 2,000",
+            "12 High Street\nLondon, EC1, England, Europe, Earth",
+            "For nails, screws, bolts, and pins\nsteel, zinc, brass, and tin\n",
+        ],
+    )
+    @pytest.mark.parametrize("width", [4, 5, 6])
+    def test_that_hold_texts_with_commas_are_taken(self, text, width):
+        record = ["A1", "Nails", text, "1.50", "7", "yes"][:width]
+        line = ",".join(f'"{cell}"' if cell == text else cell for cell in record)
+
+        assert read(line + "\n", width)[:2] == ([record], [])
+
     def test_with_quotes_around_every_cell_may_hold_any_text(self):
         rows, faults, _ = read('"a","1,2,3\n4,5,6",""\n"b,c,d\n","e","f"\n')
 

@@ -106,7 +106,8 @@ class TestRejectsFile:
         report = load("products", rows, skip_refused=True, rejects_file=file)
 
         written = file.read_bytes().decode("utf-8-sig")
-        assert written.startswith('sku;name;supplier;price;line;reason\r\nB;"q""q\n";SUP1;1,5;3;')
+        header = "sku;name;supplier;price;line;reason\r\n"
+        assert written.startswith(header + '"B";"q""q\n";"SUP1";"1,5";"3";')
         assert len(report.rejects) == 3
         again = load("products", written.replace("1,5", "1.5").replace("c;X;y", "c;SUP1;2"))
         assert counts(again) == (2, 0, 0, 0)

@@ -8,7 +8,7 @@ import xlsxwriter
 from sqlalchemy import select
 
 from backoffice.imports import workbook
-from backoffice.imports.read import FileRefused
+from backoffice.imports.read import FileRefused, Limits
 from backoffice.models import Order, Product
 from tests.conftest import SHARED
 from tests.grid.sections import TABLES
@@ -123,6 +123,31 @@ class TestImport:
         assert {order.placed_at for order in orders} == {datetime(2026, 1, 31, tzinfo=UTC)}
         assert {order.shipped_at for order in orders} == {datetime(2026, 2, 1, 8, 30, tzinfo=UTC)}
 
+    def test_takes_numbers_for_numbers_and_leaves_them_in_texts_where_texts_have_a_comma(
+        self, load, make, sheets, session, tmp_path
+    ):
+        make.suppliers()
+        rows = [
+            [*HEADER, "stock"],
+            [12.5, 0.5, "SUP1", 1.234, 1],
+            ["A", "1.5", "SUP1", "1.234,5", "?"],
+            [13.5, "2,5", "SUP1", 2.5, "?"],
+        ]
+        how = {"decimal": ",", "thousands": "point"}
+        rejects = tmp_path / "rejects.csv"
+
+        report = load("products", sheets(One=rows), skip_refused=True, rejects_file=rejects, **how)
+        mended = rejects.read_bytes().replace(b"?,", b"1,")
+        again = load("products", mended, **how)
+
+        assert (counts(report), counts(again)) == ((1, 0, 0, 2), (2, 0, 0, 0))
+        found = session.execute(select(Product.sku, Product.name, Product.price).order_by("sku"))
+        assert [(sku, name, str(price)) for sku, name, price in found] == [
+            ("12.5", "0.5", "1.2340"),
+            ("13.5", "2,5", "2.5000"),
+            ("A", "1.5", "1234.5000"),
+        ]
+
     def test_refuses_rows_by_row_and_column_of_the_sheet(self, load, make, sheets):
         make.suppliers()
         rows = [
@@ -199,7 +224,7 @@ class TestHostile:
     def test_sheet_that_needs_more_memory_than_it_may_take_is_refused(
         self, sheets, read, monkeypatch
     ):
-        monkeypatch.setattr(workbook, "MEMORY", 200 << 20)
+        monkeypatch.setattr(workbook, "USUAL", Limits(memory=200 << 20))
         path = sheets(One=[["a"]])
         far = b'<c r="XFD1048576"><v>1</v></c></row>'
         _rewrite(path, "xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"</row>", far))
@@ -208,7 +233,7 @@ class TestHostile:
             read(path.read_bytes())
 
     def test_workbook_that_takes_too_long_is_refused(self, sheets, read, monkeypatch):
-        monkeypatch.setattr(workbook, "SECONDS", 0.001)
+        monkeypatch.setattr(workbook, "USUAL", Limits(seconds=0.001))
 
         with pytest.raises(FileRefused, match=r"needs more than 0.001 s to be read"):
             read(sheets(One=[["a"]]).read_bytes())
