@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -54,19 +55,7 @@ def list_runs(limit: int, *, as_json: bool) -> None:
     for noted, *cells in zip(runs, *columns, strict=True):
         when = noted.started_at.strftime("%Y-%m-%d %H:%M")
         padded = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
-        click.echo(f"{noted.id:>4}  {when}  {padded}  {noted.state}{_so_far(noted)}")
-
-
-def _so_far(noted: Row[Any]) -> str:
-    """The counts of a run, as far as there are any; of one taken back, what had to stay."""
-    if noted.report.get("undo"):
-        return f": {_summary(undone(noted))}"
-    counts = ledger.counts_of(noted)
-    if noted.state in ledger.COUNTED:
-        return ": " + ", ".join(f"{counts[name]:,} {name}" for name in ledger.COUNTS[1:])
-    if noted.state == ledger.RUNNING:
-        return f": {noted.inserted:,} inserted, {noted.updated:,} updated so far"
-    return ""
+        click.echo(f"{noted.id:>4}  {when}  {padded}  {': '.join([noted.state, *_outcome(noted)])}")
 
 
 @command.command("show")
@@ -139,6 +128,17 @@ def _report_undone(done: Undone, *, as_json: bool = False) -> None:
     else:
         click.echo(f"run {done.run} of {done.file}: {_summary(done)}")
     sys.exit(1 if stays else 0)
+
+
+def _outcome(noted: Row[Any]) -> Iterator[str]:
+    """What came of a run, if it came to anything; of one taken back, not what it had written."""
+    counts = ledger.counts_of(noted)
+    if noted.report.get("undo"):
+        yield _summary(undone(noted))
+    elif noted.state in ledger.COUNTED:
+        yield ", ".join(f"{counts[name]:,} {name}" for name in ledger.COUNTS[1:])
+    elif noted.state == ledger.RUNNING:
+        yield f"{noted.inserted:,} inserted, {noted.updated:,} updated so far"
 
 
 def _summary(done: Undone) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select, update
 
@@ -15,10 +15,8 @@ from backoffice import history
 from backoffice.imports.kinds import KINDS, Kind
 from backoffice.imports.mapping import FieldMap
 from backoffice.imports.read import Source, as_text
+from backoffice.imports.undone import Undone
 from backoffice.models import ImportRun
-
-if TYPE_CHECKING:
-    from backoffice.imports.undone import Undone
 
 # In the browser a run is there from the upload of its file on; a command's when it writes.
 UPLOADED = "uploaded"

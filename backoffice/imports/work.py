@@ -37,11 +37,6 @@ LONGEST_PAUSE = 0.5
 POSTGRES_LIMITS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
-    # Nothing goes over the wire while a long statement runs: a firewall between would forget the
-    # connection, and a server whose client's machine is gone would keep its locks for two hours.
-    "tcp_keepalives_idle": "60",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "6",
     # Then it lets go of what it has locked itself, for others who wait, and tries again.
     "lock_timeout": "400ms",
     # Else each row's foreign keys are planned anew: a product took 50 µs and not 33.

@@ -25,7 +25,7 @@ class TestList:
         ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
 
         reversed_ = "2 rows reversed, 1 kept because edited since, 0 not possible"
-        assert [line.split(".csv  ")[1] for line in ran.stdout.splitlines()] == [
+        assert [line.split(".csv")[1].strip() for line in ran.stdout.splitlines()] == [
             "done: 3 inserted, 0 updated, 0 unchanged, 2 rejected",
             "refused: 0 inserted, 0 updated, 0 unchanged, 2 rejected",
             f"undone: {reversed_}",
