@@ -193,8 +193,10 @@ class _Job:
         if earlier is None and not checked.counts.new + checked.counts.changed:
             return checked.report
         _stop_if(self.choices.cancelled)
-        run = earlier.id if earlier else self._begin(identity, checked)
-        return self._merge(run, checked)
+        if earlier is not None:
+            # What is merged already is as the file says: nobody's change.
+            return replace(self._merge(earlier.id, checked), versions=0)
+        return self._merge(self._begin(identity, checked), checked)
 
     @property
     def _chosen(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def told(report: Report) -> dict[str, Any]:
         ],
         "more": len(report.rejects) > SHOWN,
         "columns": report.columns,
+        "versions": report.versions,
         "samples": [
             [line, key, {name: [_said(value) for value in pair] for name, pair in values.items()}]
             for line, key, values in report.samples[:SHOWN]

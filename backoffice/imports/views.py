@@ -80,6 +80,7 @@ class ImportView(StepPages, Guarded, BaseView):
             done=done,
             counts=ledger.counts_of(noted),
             differing=differing(preview, ledger.counts_of(noted)) if preview else {},
+            written_between=written_between(preview, done) if preview and done else False,
             is_pending=noted.state in ledger.PENDING,
             share=share_of(noted),
             problem=problem,
@@ -186,6 +187,13 @@ class ImportView(StepPages, Guarded, BaseView):
         db.session.commit()
         background.soon(noted.id)
         return redirect(self.get_url(".run_view", run=noted.id))
+
+
+def written_between(preview: dict[str, Any], done: dict[str, Any]) -> bool:
+    """Whether others wrote rows, which the import wrote then, after people had seen the check."""
+    return bool(done.get("versions")) and any(
+        preview.get(name) != done[name] for name in ("versions", "columns")
+    )
 
 
 def differing(preview: dict[str, Any], counts: dict[str, int]) -> dict[str, tuple[int, int]]:

@@ -21,7 +21,7 @@ from backoffice.imports.words import for_people
 from backoffice.models import ImportMapping, ImportRun, Product, Supplier
 from tests import stored
 from tests.imports.conftest import HEADER, products
-from tests.pages import Page, filled, visit
+from tests.pages import Page, filled, save, visit
 
 IMPORTS = "/admin/imports/"
 
@@ -514,6 +514,22 @@ class TestTheReport:
 
         assert "Not quite what the check had said" in page.text
         assert "inserted 2 and not 3" in page.text
+
+    def test_says_that_others_changed_the_rows_since_the_check(self, app, client, make):
+        make.suppliers()
+        for price in ("1", "2"):
+            run = uploaded(client, products(2, lambda _, price=price: price))
+            check(client, run)
+            if price == "2":
+                [row] = [p for p in stored.every(app, Product) if p.sku == "P1"]
+                save(client, "products", row.id, {"name": "Theirs"})
+            client.post(f"{run}apply/")
+            work(app)
+
+        page = visit(client, run)
+
+        assert "somebody changed rows in between" in page.text
+        assert {row.name for row in stored.every(app, Product)} == {"Product 0", "Product 1"}
 
     def test_of_a_file_that_changes_nothing_is_done(self, app, client, make):
         make.suppliers()
