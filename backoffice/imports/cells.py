@@ -183,16 +183,22 @@ def _amount(kind: Exact, dialect: str, formats: Formats) -> Parser:
             return None
         found = pattern.fullmatch(cell)
         if found is None:
-            raise ValueError(
+            reason = (
                 f"is not a number: write digits, {sign_of_decimals} and at most four decimals, "
                 f"as in 1234{formats.decimal}50"
             )
+            if formats.decimal == "." and _COMMA.fullmatch(cell):
+                reason += "; or add --decimal , where a comma stands before decimals"
+            raise ValueError(reason)
         sign, whole, decimals = found.groups("")
         if len(whole) > digits and len(whole.lstrip("0")) > digits:
             raise ValueError(f"is too large: at most {digits} digits before the point")
         return int(sign + whole + decimals.ljust(4, "0")) if shift else cell
 
     return amount
+
+
+_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]{1,4}", re.ASCII)
 
 
 def _amounts(kind: Exact, dialect: str, formats: Formats, one: Parser) -> ColumnParser:

@@ -88,7 +88,7 @@ def problems(kind: Kind, header: Sequence[str], proposal: Proposal) -> list[str]
     key = kind.key if not kind.short_key or set(kind.key) <= given else kind.short_key
     missing = [name for name in key if name not in given]
     if missing:
-        words = " and ".join(label(name).lower() for name in missing)
+        words = " and ".join(name.replace("_", " ") for name in missing)
         found.append(f"Say which column holds {words}: by it a {kind.noun} is known.")
     for field, pairs in proposal.values.items():
         if field not in proposal.columns.values():
@@ -106,5 +106,5 @@ def ours(proposal: Proposal) -> list[tuple[str, str]]:
 
 
 def label(field: str) -> str:
-    """What people call a field."""
-    return field.replace("_", " ").capitalize()
+    """What people call a field, here as in the lists."""
+    return "SKU" if field == "sku" else field.replace("_", " ").capitalize()

@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from backoffice.grid.csvrows import write_rows
 from backoffice.grid.formulas import guarded
@@ -25,6 +25,18 @@ from backoffice.imports.stage import Stage
 
 KEPT = 1_000
 """Complaints kept for showing; the rejects file has them all."""
+
+
+REASONS = 5
+"""Kinds of complaints that are counted."""
+
+
+class Reason(NamedTuple):
+    """So many cells of ``column`` are refused for the same ``reason``."""
+
+    cells: int
+    column: str
+    reason: str
 
 
 class Reject(NamedTuple):
@@ -70,6 +82,14 @@ def rejects(
             if write is None and len(kept) >= KEPT:
                 break
     return tuple(kept)
+
+
+def reasons(connection: Connection, stage: Stage) -> tuple[Reason, ...]:
+    """What is wrong most often, most first."""
+    told, rows = stage.complaints.c, func.count()
+    grouped = select(rows, told.header, told.reason).group_by(told.header, told.reason)
+    most = grouped.order_by(rows.desc(), func.min(told.line)).limit(REASONS)
+    return tuple(Reason(*row) for row in connection.execute(most))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from backoffice.imports.mapping import FieldMap, Layout, match
 from backoffice.imports.merge import Merge, changed_meanwhile, leave_out
 from backoffice.imports.queue import turn
 from backoffice.imports.read import Batch, FileRefused, Source, batches
-from backoffice.imports.rejects import Reject, rejects
+from backoffice.imports.rejects import Reason, Reject, reasons, rejects
 from backoffice.imports.stage import Stage, fill, make_stage
 from backoffice.imports.undo import take_back
 from backoffice.imports.validate import Complaint, validate
@@ -84,6 +84,7 @@ class Report:
     columns: dict[str, int] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     rejects: tuple[Reject, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 def run_import(kind: Kind, source: Source, mapping: FieldMap, choices: Choices) -> Report:
@@ -156,6 +157,7 @@ class _Job:
                 self.choices.rejects_file,
                 words=self.choices.words,
             )
+            most = reasons(connection, to) if named else ()
             missing = to_create(connection, layout, to) if self.choices.create_missing else {}
         if counts.refused and not self.choices.skip_refused:
             counts, missing = Counts(0, 0, counts.refused), {}
@@ -176,6 +178,7 @@ class _Job:
             columns={name: column.rows for name, column in changed.items()},
             samples=shown,
             rejects=named,
+            reasons=most,
         )
         return _Checked(counts, report)
 

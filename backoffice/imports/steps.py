@@ -245,14 +245,20 @@ class StepPages:
             mappings=list(db.session.scalars(saved.of_kind(noted.kind))),
             save_as=request.form.get("save_as", noted.report.get("keep", {}).get("name", "")),
             longest_name=saved.LONGEST_NAME,
-            label=matching.label,
             needed=needed_fields(kind),
+            begins_below=begins_below(source),
         )
 
 
 def is_mapped(mapping: FieldMap) -> bool:
     """Whether anybody said anything."""
     return bool(mapping.columns or mapping.constants or mapping.ignored)
+
+
+def begins_below(source: dict[str, Any]) -> bool:
+    """Whether what stands in the header's place is rather a title above the table."""
+    widest: int = source.get("widest", 0)
+    return sum(map(bool, source["header"])) <= 1 < widest
 
 
 def needed_fields(kind: Kind) -> list[str]:
@@ -274,6 +280,7 @@ def looked_at(path: Path, name: str, reading: Reading) -> dict[str, Any]:
         "asked": asdict(reading),
         "header": list(source.header),
         "read_as": source.told,
+        "widest": max((sum(map(bool, cells)) for cells in first), default=0),
         "examples": [
             [cut(cell, LONGEST_EXAMPLE) for cell in cells[: len(source.header)]] for cells in first
         ],

@@ -27,6 +27,7 @@ def told(report: Report) -> dict[str, Any]:
             for reject in report.rejects[:SHOWN]
         ],
         "more": len(report.rejects) > SHOWN,
+        "reasons": [[n, column, cut(reason, 400)] for n, column, reason in report.reasons],
         "columns": report.columns,
         "versions": report.versions,
         "samples": [

@@ -16,10 +16,11 @@ from backoffice.grid.record import as_id
 from backoffice.imports import asks, background, jobs, ledger, saved, uploads
 from backoffice.imports.forms import NAMES
 from backoffice.imports.kinds import KINDS
+from backoffice.imports.matching import label
 from backoffice.imports.steps import StepPages, allow_upload
 from backoffice.imports.undo import EDITED
 from backoffice.imports.undone import Undone, undone
-from backoffice.imports.words import STATES, counted, for_people
+from backoffice.imports.words import COUNTS, STATES, counted, for_people
 from backoffice.models import ImportMapping
 
 PAGE = 25
@@ -44,6 +45,7 @@ class ImportView(StepPages, Guarded, BaseView):
 
     def render(self, template: str, **context: Any) -> Any:
         said = {"states": STATES, "kinds": NAMES, "for_people": for_people, "counted": counted}
+        said |= {"label": label, "count_words": COUNTS}
         may_import = may(current_user, Action.IMPORT)
         return super().render(template, **said, may_import=may_import, **context)
 

@@ -30,9 +30,19 @@ _SAID = (
     (r"the (\d+) lines of --skip-lines", r"the \1 lines above the header"),
     (r", as in --encoding (\S+)", r", such as \1"),
     (r", as in --sheet Prices", ""),
+    (r"; or add --decimal , where", "; or say under “How the file is written” that"),
 )
 """What a command's options are on a page."""
 
+
+COUNTS = {
+    "rows": "rows",
+    "inserted": "new",
+    "updated": "changed",
+    "unchanged": "as they are",
+    "rejected": "refused",
+}
+"""Count of a run -> what its rows are called."""
 
 NOUNS = {kind.table.name: kind.noun for kind in KINDS.values()}
 """Table -> what one of its rows is called."""

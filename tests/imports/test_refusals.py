@@ -24,8 +24,9 @@ class TestRefusal:
 
         supplier = "'NORDX' is no known supplier: import it first, or add --create-missing"
         number = "write digits, a point and at most four decimals, as in 1234.50"
+        comma = "; or add --decimal , where a comma stands before decimals"
         assert reasons(report) == [
-            f"line 3, column price: '1,23' is not a number: {number}",
+            f"line 3, column price: '1,23' is not a number: {number}{comma}",
             "line 5, column stock: '-5' must not be below 0",
             f"line 5, column supplier: {supplier}",
             "line 6, column sku: 'A' stands on line 2 already: keep one of the two rows",

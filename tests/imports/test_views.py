@@ -499,6 +499,25 @@ class TestTheProgress:
         assert list(page.root.all("progress")) == []
 
 
+class TestARefusedCheck:
+    def test_counts_what_is_wrong_most_and_names_the_remedy(self, client, make):
+        make.suppliers()
+        run = uploaded(client, products(4, lambda n: f'"{n},50"'))
+
+        check(client, run)
+
+        page = visit(client, run)
+        assert "4 ×" in page.text
+        assert "or say under “How the file is written” that a comma stands" in page.text
+
+    def test_of_a_file_with_a_title_above_says_where_to_say_so(self, client):
+        run = uploaded(client, "Prices of June;;;\nsku;name;supplier;price\nA;a;S;1\n")
+
+        page = visit(client, f"{run}map/")
+
+        assert "say how many lines stand above the header" in page.text
+
+
 class TestTheReport:
     def test_says_where_the_run_differs_from_the_check(self, app, client, make):
         make.suppliers()
@@ -513,7 +532,7 @@ class TestTheReport:
         page = visit(client, run)
 
         assert "Not quite what the check had said" in page.text
-        assert "inserted 2 and not 3" in page.text
+        assert "new 2 and not 3" in page.text
 
     def test_says_that_others_changed_the_rows_since_the_check(self, app, client, make):
         make.suppliers()
