@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
+from pathlib import Path
 from sqlite3 import SQLITE_BUSY, SQLITE_INTERRUPT, SQLITE_LOCKED
 from sqlite3 import OperationalError as SqliteError
 from time import monotonic, sleep
@@ -129,6 +131,27 @@ def is_busy(error: Exception) -> bool:
     return error.connection_invalidated or state is None or state in BUSY_STATES
 
 
+@contextmanager
+def _waiting(database: str) -> Iterator[None]:
+    """Let ``somebody_waits`` know; also of a waiter that dies, no trace stays."""
+    with Path(f"{database}.waiting").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def somebody_waits(connection: Connection) -> bool:
+    """Whether anybody waits for SQLite's one write lock, which ``connection`` has."""
+    file = Path(f"{connection.engine.url.database}.waiting")
+    if not file.exists():
+        return False
+    with file.open("a") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def analyze(connection: Connection, tables: Iterable[str]) -> None:
     """Tell the planner what ``tables`` hold now, after much was written or an index was built."""
     if connection.dialect.name == "sqlite":
@@ -187,7 +210,10 @@ def _execute_sqlite(cursor: Any, statement: str, *_: Any) -> bool | None:
     (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
     cursor.execute("PRAGMA busy_timeout = 0")
     try:
-        _begin_immediate(cursor, monotonic() + patience / 1000)
+        if not _begins(cursor):
+            (_, _, database), *_ = cursor.execute("PRAGMA database_list").fetchall()
+            with _waiting(database):
+                _begin_immediate(cursor, monotonic() + patience / 1000)
     finally:
         cursor.execute(f"PRAGMA busy_timeout = {patience}")
     return True
@@ -199,12 +225,16 @@ def _begin_immediate(cursor: Any, deadline: float) -> None:
     SQLite itself asks less and less often, in the end every 100 ms, and so misses the pauses that
     an import makes between two chunks: staff waited seconds for their turn.
     """
-    while True:
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-        except SqliteError as error:
-            if error.sqlite_errorcode & 0xFF != SQLITE_BUSY or monotonic() > deadline:
-                raise
-            sleep(SECONDS_BETWEEN_TRIES)
-        else:
-            return
+    while not _begins(cursor, monotonic() > deadline):
+        sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _begins(cursor: Any, last: bool = False) -> bool:
+    """Whether the write lock was free; if not, on the ``last`` try SQLite's error is raised."""
+    try:
+        cursor.execute("BEGIN IMMEDIATE")
+    except SqliteError as error:
+        if last or error.sqlite_errorcode & 0xFF != SQLITE_BUSY:
+            raise
+        return False
+    return True

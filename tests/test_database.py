@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import OperationalError
 
-from backoffice.database import SQLITE_PRAGMAS, analyze, begins_reading, db, is_busy
+from backoffice.database import SQLITE_PRAGMAS, analyze, begins_reading, db, is_busy, somebody_waits
 from backoffice.models import Product
 from backoffice.shell import show_busy
 from tests import stored
@@ -112,6 +112,23 @@ class TestSqliteTransactions:
 
         assert page.status == 302
         assert stored.one(app, Product, product).name == "After"
+
+
+class TestWhoWritesForLong:
+    @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+    def test_sees_whether_anybody_waits(self, app):
+        def write():
+            with app.app_context(), db.engine.begin():
+                pass
+
+        with app.app_context(), db.engine.begin() as connection, ThreadPoolExecutor(1) as threads:
+            assert not somebody_waits(connection)
+            waiting = threads.submit(write)
+            while not somebody_waits(connection):
+                sleep(0.01)
+            connection.rollback()
+            waiting.result()
+            assert not somebody_waits(connection)
 
 
 class TestReadingThenWriting:

@@ -125,6 +125,7 @@ def _add_command(kind: Kind) -> None:
                 rejects_file=rejects,
                 watch=watch,
                 cancelled=cancelled,
+                hurry=cancelled,
                 waiting=say_waiting,
             )
             name = "standard input" if file == "-" else as_text(path.name)

@@ -91,7 +91,7 @@ def resume_run(run: int) -> None:
     """
     try:
         with cancellable() as cancelled:
-            done = resume(run, Choices(waiting=say_waiting, cancelled=cancelled))
+            done = resume(run, Choices(waiting=say_waiting, cancelled=cancelled, hurry=cancelled))
     except (RunRefusedError, FileRefused) as refusal:
         fail(str(refusal))
     except RunCancelledError as error:

@@ -199,7 +199,8 @@ class _Job:
     # How far it is, and whether it is to go on.
 
     def _hooks(self) -> dict[str, Any]:
-        asked = {"watch": self._watch, "cancelled": self._cancelled, "waiting": self._waits}
+        asked: dict[str, Any] = {"watch": self._watch, "waiting": self._waits}
+        asked |= {"cancelled": self._cancelled, "hurry": self.stopping}
         return {**asked, "words": for_people}
 
     def _waits(self) -> None:

@@ -6,10 +6,11 @@ ends a run, the ledger says up to which line of the file it is merged.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +24,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    delete,
     func,
     insert,
     literal,
@@ -32,7 +32,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from backoffice.imports import changes, ledger
 from backoffice.imports.differences import value_after
@@ -40,7 +39,7 @@ from backoffice.imports.kinds import Field, default_of
 from backoffice.imports.mapping import Layout
 from backoffice.imports.refused import FileRefused
 from backoffice.imports.stage import Stage
-from backoffice.imports.work import TRIES, write
+from backoffice.imports.work import Pace, in_turn, write
 from backoffice.models import history_rows
 
 AFTER = bindparam("after", type_=BigInteger)
@@ -78,19 +77,35 @@ class Merge:
     at: datetime
     changed: Collection[str]
     created: dict[str, int] = field(default_factory=dict)
+    hurry: Callable[[], bool] = bool
 
-    def chunk(self, after: int, rows: int) -> Merged | None:
-        """Merge the next ``rows`` behind line ``after``; None when there are none.
+    def turn(self, after: int, pace: Pace) -> tuple[int | None, int]:
+        """Merge the next rows behind line ``after``, in one transaction.
 
+        :returns: The line up to which they are merged, None when none are left, and the number of
+            rows that somebody else had written since they were checked.
         :raises FileRefused: somebody changed the tables so that the rows cannot be taken any more.
         """
-        tries = iter(range(TRIES))
         # Where another's row has the key of a new one, the database says so: nobody need look.
-        unique = self.layout.key == self.layout.kind.key
-        return write(
-            self.connection,
-            lambda: self._chunk(after, rows, look_again=next(tries) > 0 or not unique),
-        )
+        looks = chain([self.layout.key != self.layout.kind.key], repeat(True))
+        created = dict(self.created)
+
+        def work() -> tuple[int | None, int]:
+            self.created.clear()
+            self.created.update(created)
+            look, meanwhile = next(looks), 0
+
+            def step(line: int, rows: int) -> int | None:
+                nonlocal meanwhile
+                merged = self._chunk(line, rows, look_again=look)
+                if merged is None:
+                    return None
+                meanwhile += merged.meanwhile
+                return merged.line
+
+            return in_turn(self.connection, pace, after, step, self.hurry), meanwhile
+
+        return write(self.connection, work)
 
     def _chunk(self, after: int, rows: int, *, look_again: bool) -> Merged | None:
         bounds = self._run(self._bounds, after=after, rows=rows).one()
@@ -362,20 +377,6 @@ class Merge:
 
 
 LOGGED = ["row_id", "history_id", "changes", "version"]
-
-
-def leave_out(connection: Connection, stage: Stage, merged_line: int) -> None:
-    """Take out of ``found`` what is refused, and what an interrupted run has merged already."""
-    found, complaints = stage.found, stage.complaints
-    refused = select(complaints.c.line)
-    connection.execute(delete(found).where(found.c.line.in_(refused)))
-    connection.execute(delete(found).where(found.c.line <= merged_line))
-
-
-def changed_meanwhile(error: IntegrityError) -> FileRefused:
-    """The refusal of a file whose rows were checked, and broke a rule nevertheless."""
-    cause = str(error.orig).strip().splitlines()[0]
-    return FileRefused(1, f"the data changed during the import: import again ({cause})")
 
 
 def stamp(table: Table, at: datetime) -> dict[str, Any]:

@@ -20,11 +20,12 @@ from backoffice.imports.differences import Sample, changes_by_column, samples
 from backoffice.imports.kinds import Kind
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError
 from backoffice.imports.mapping import FieldMap, Layout, match
-from backoffice.imports.merge import Merge, changed_meanwhile, leave_out
+from backoffice.imports.merge import Merge
 from backoffice.imports.queue import turn
 from backoffice.imports.read import Batch, FileRefused, Source, batches
+from backoffice.imports.refused import changed_meanwhile
 from backoffice.imports.rejects import Reason, Reject, reasons, rejects
-from backoffice.imports.stage import Stage, fill, make_stage
+from backoffice.imports.stage import Stage, fill, leave_out, make_stage
 from backoffice.imports.undo import take_back
 from backoffice.imports.validate import Complaint, validate
 from backoffice.imports.work import Pace, looking, own_connection, write
@@ -37,7 +38,8 @@ class Choices:
     ``clears`` says that a blank cell empties what is stored; else it leaves it as it is.
     ``watch`` wraps the open file, so that a progress bar sees how much was read; ``waiting`` is
     called once when another import comes first; ``cancelled`` is asked between any two batches or
-    chunks. An exception in the middle of a statement could not be taken back by that connection.
+    transactions. An exception in the middle of a statement could not be taken back by that
+    connection. ``hurry``, which makes no query, is asked within a transaction whether to end it.
     ``words`` puts the reasons in the file of refused rows for who reads it.
     ``run`` is the run in the ledger that this is, where it is noted already.
     """
@@ -52,6 +54,7 @@ class Choices:
     watch: Callable[[BinaryIO], BinaryIO] | None = None
     waiting: Callable[[], None] | None = None
     cancelled: Callable[[], bool] = bool
+    hurry: Callable[[], bool] = bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,16 +289,15 @@ class _Job:
             at=datetime.now(UTC),
             changed=changed,
             created=dict(noted.created),
+            hurry=self.choices.hurry,
         )
-        line, meanwhile = noted.merged_line, 0
-        pace = Pace()
-        while True:
+        line: int | None = noted.merged_line
+        meanwhile, pace = 0, Pace()
+        while line is not None:
             _stop_if(self.choices.cancelled)
-            with pace.timed() as rows:
-                merged = merge.chunk(line, rows)
-            if merged is None:
-                return meanwhile
-            line, meanwhile = merged.line, meanwhile + merged.meanwhile
+            line, changed_by_others = merge.turn(line, pace)
+            meanwhile += changed_by_others
+        return meanwhile
 
     def _finish(self, run: int) -> Row[Any]:
         """:raises RunCancelledError: somebody did so after its last chunk."""

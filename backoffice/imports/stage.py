@@ -26,7 +26,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
     exists,
+    select,
 )
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.types import TypeEngine
@@ -101,6 +103,14 @@ def analyze_stage(connection: Connection, table: Table) -> None:
     """Tell PostgreSQL's planner what ``table`` holds; nobody else does for temporary tables."""
     if connection.dialect.name == "postgresql":
         analyze(connection, [table.name])
+
+
+def leave_out(connection: Connection, stage: Stage, merged_line: int) -> None:
+    """Take out of ``found`` what is refused, and what an interrupted run has merged already."""
+    found, complaints = stage.found, stage.complaints
+    refused = select(complaints.c.line)
+    connection.execute(delete(found).where(found.c.line.in_(refused)))
+    connection.execute(delete(found).where(found.c.line <= merged_line))
 
 
 def with_references(

@@ -48,7 +48,7 @@ from backoffice.imports.merge import LOGGED, stamp
 from backoffice.imports.queue import turn
 from backoffice.imports.stage import analyze_stage
 from backoffice.imports.undone import Undone, undone
-from backoffice.imports.work import Pace, looking, own_connection, write
+from backoffice.imports.work import Pace, in_turn, looking, own_connection, write
 from backoffice.models import HistoryEntry, history_rows
 
 NAMED = 1_000
@@ -125,9 +125,8 @@ class _Undo:
         last: int | None = after
         pace = Pace()
         while last is not None:
-            after = last
-            with pace.timed() as rows:
-                last = write(self.connection, partial(self._chunk, after, rows))
+            take = partial(in_turn, self.connection, pace, last, self._chunk)
+            last = write(self.connection, take)
 
     @property
     def owner(self) -> Table:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from backoffice.database import db, is_busy
+from backoffice.database import db, is_busy, somebody_waits
 
 T = TypeVar("T")
 
@@ -37,6 +37,10 @@ LONGEST_PAUSE = 0.5
 POSTGRES_LIMITS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    # Seconds; of a client that vanished, locks and the turn are free after a minute, not two hours.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     # Then it lets go of what it has locked itself, for others who wait, and tries again.
     "lock_timeout": "400ms",
     # Else each row's foreign keys are planned anew: a product took 50 µs and not 33.
@@ -48,6 +52,10 @@ SQLITE_LIMITS = {
     "busy_timeout": "600000",  # ms; staff at their desks wait less
     "cache_size": "-32768",  # KiB; sorting takes as much again
 }
+
+
+LONGEST_TURN = 3.0
+"""Seconds that a transaction on SQLite may take while nobody waits to write."""
 
 
 class Pace:
@@ -92,6 +100,33 @@ def looking(connection: Connection) -> Iterator[None]:
     connection.execution_options(begins_reading=True)
     with connection.begin():
         yield
+
+
+def in_turn(
+    connection: Connection,
+    pace: Pace,
+    after: int,
+    step: Callable[[int, int], int | None],
+    hurry: Callable[[], bool] = bool,
+) -> int | None:
+    """Take the steps of one transaction; returns how far they came, None when nothing is left.
+
+    Each transaction of SQLite writes the pages of the indexes anew, mostly the same ones: while
+    nobody waits, it goes on. On PostgreSQL, who waits for a row is not to be seen.
+
+    :param step: Takes how far it is done and how many rows to take; returns as ``in_turn`` does.
+    :param hurry: Whether somebody wants to be heard after the transaction.
+    """
+    until = monotonic() + LONGEST_TURN
+    last: int | None = after
+    while last is not None:
+        with pace.timed() as rows:
+            last = step(last, rows)
+        if connection.dialect.name != "sqlite":
+            break
+        if monotonic() > until or hurry() or somebody_waits(connection):
+            break
+    return last
 
 
 def write(connection: Connection, work: Callable[[], T]) -> T:

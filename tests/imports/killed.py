@@ -17,6 +17,7 @@ from backoffice.imports import work
 def main() -> None:
     left, rows = int(sys.argv.pop(1)), int(sys.argv.pop(1))
     work.FEWEST_ROWS = work.MOST_ROWS = rows
+    work.LONGEST_TURN = 0
     began = 0
 
     def count(connection, _cursor, statement, *_):

@@ -32,6 +32,7 @@ SLOW = """
 import sys, time
 from backoffice.imports import merge, work
 work.FEWEST_ROWS = work.MOST_ROWS = 10
+work.LONGEST_TURN = 0
 note = merge.ledger.note
 def slowly(*arguments, **values):
     note(*arguments, **values)
@@ -222,6 +223,7 @@ class TestTheLookAfter:
 
 class TestARunThatIsStopped:
     def test_goes_on_where_it_was(self, app, queued, monkeypatch):
+        monkeypatch.setattr("backoffice.imports.work.LONGEST_TURN", 0)
         for name in ("FEWEST_ROWS", "MOST_ROWS"):
             monkeypatch.setattr(work, name, 10)
         asked: list[int] = []
@@ -255,6 +257,7 @@ class TestTwoRuns:
         assert newest(app).updated == 60
 
     def test_wait_for_one_that_was_interrupted(self, app, client, queued, monkeypatch):
+        monkeypatch.setattr("backoffice.imports.work.LONGEST_TURN", 0)
         for name in ("FEWEST_ROWS", "MOST_ROWS"):
             monkeypatch.setattr(work, name, 10)
         first = newest(app).id

@@ -4,9 +4,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, event, func, insert, select, text, update
 
-from backoffice.imports import ledger
+from backoffice.database import db, somebody_waits
+from backoffice.imports import ledger, merge, work
 from backoffice.imports.read import FileRefused
 from backoffice.models import ImportRun, Order, OrderLine, Product, Supplier
 from tests import stored
@@ -103,6 +104,62 @@ class TestARowThatStaffHold:
 
         assert counts(report) == (0, 20, 0, 0)
         assert set(session.scalars(select(Product.stock))) == {7}
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+class TestALongTurn:
+    """On SQLite, chunks go on in one transaction until somebody wants to write."""
+
+    @pytest.fixture
+    def chunks(self, monkeypatch):
+        monkeypatch.setattr(work, "FEWEST_ROWS", 10)
+        monkeypatch.setattr(work, "MOST_ROWS", 10)
+
+    def test_is_one_transaction_while_nobody_waits(self, chunks, app, load, make):
+        make.suppliers()
+        began = []
+        engine = stored.engine(app)
+
+        def note(_connection, _cursor, statement, *_):
+            began.append(statement == "BEGIN IMMEDIATE")
+
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            report = load("products", products(100))
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+        assert counts(report) == (100, 0, 0, 0)
+        assert sum(began) == 3  # its beginning in the ledger, all rows, its end
+
+    def test_ends_when_staff_want_to_write(self, chunks, app, load, make, session, monkeypatch):
+        make.suppliers()
+        session.rollback()
+        saved = []
+
+        def save(number):
+            with app.app_context():
+                db.session.execute(update(Supplier).values(name=f"{number}"))
+                seen = db.session.scalar(select(func.count()).select_from(Product))
+                db.session.commit()
+                saved.append(seen)
+
+        real = merge.Merge._chunk
+
+        def and_staff_come(self, after, rows, *, look_again):
+            if after in {31, 61}:
+                threads.submit(save, after)
+                while not somebody_waits(self.connection):
+                    time.sleep(0.005)
+            return real(self, after, rows, look_again=look_again)
+
+        monkeypatch.setattr(merge.Merge, "_chunk", and_staff_come)
+        with ThreadPoolExecutor(2) as threads:
+            report = load("products", products(100))
+
+        assert counts(report) == (100, 0, 0, 0)
+        assert len(saved) == 2
+        assert saved[0] < saved[1] < 100
 
 
 class TestRowsThatOthersChangeDuringTheImport:

@@ -597,6 +597,7 @@ class TestCancel:
         assert "nothing of it is in the database" in visit(client, run).text
 
     def test_of_a_run_at_work_takes_back_what_is_written(self, app, client, make, monkeypatch):
+        monkeypatch.setattr("backoffice.imports.work.LONGEST_TURN", 0)
         for name in ("FEWEST_ROWS", "MOST_ROWS"):
             monkeypatch.setattr(f"backoffice.imports.work.{name}", 10)
         monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
@@ -628,6 +629,7 @@ class TestTakenBack:
 
     @pytest.fixture(autouse=True)
     def small_chunks(self, monkeypatch):
+        monkeypatch.setattr("backoffice.imports.work.LONGEST_TURN", 0)
         for name in ("FEWEST_ROWS", "MOST_ROWS"):
             monkeypatch.setattr(f"backoffice.imports.work.{name}", 5)
         monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
@@ -635,16 +637,16 @@ class TestTakenBack:
     @pytest.fixture
     def after_a_chunk(self, app, monkeypatch):
         """Has something done when the first chunk is merged."""
-        chunk = merge.Merge.chunk
+        chunk = merge.Merge.turn
 
         def set_up(happens: Callable[[], object]) -> None:
             def then(*arguments: Any) -> Any:
                 merged = chunk(*arguments)
-                monkeypatch.setattr(merge.Merge, "chunk", chunk)
+                monkeypatch.setattr(merge.Merge, "turn", chunk)
                 happens()
                 return merged
 
-            monkeypatch.setattr(merge.Merge, "chunk", then)
+            monkeypatch.setattr(merge.Merge, "turn", then)
 
         return set_up
 
@@ -680,7 +682,7 @@ class TestTakenBack:
         def breaks(*_: Any) -> None:
             raise IntegrityError("INSERT", {}, Exception("a rule is broken"))
 
-        monkeypatch.setattr(merge.Merge, "chunk", breaks)
+        monkeypatch.setattr(merge.Merge, "turn", breaks)
         work(app)
         page = visit(client, run)
 
