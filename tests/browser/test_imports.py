@@ -48,7 +48,7 @@ def upload(page: Page, path: Path) -> None:
 
 
 def map_columns(page: Page) -> None:
-    page.get_by_label("Article").select_option("Sku")
+    page.get_by_label("Article").select_option("SKU")
     page.get_by_label("Supplier (optional)").fill("SUP1")
     page.get_by_role("button", name="Show what would change").click()
 
@@ -95,7 +95,7 @@ class TestAnImport:
         asked: list[str] = []
         page.on("dialog", lambda dialog: asked.append(dialog.type) or dialog.accept())
 
-        page.get_by_label("Article").select_option("Sku")
+        page.get_by_label("Article").select_option("SKU")
         page.get_by_role("link", name="Later").click()
         page.wait_for_url("**/admin/imports/")
 

@@ -167,7 +167,7 @@ class TestCommand:
                 return connection.execute(changed).rowcount > 0
 
         with pytest.raises(RunCancelledError) as cancelled:
-            load("products", products(60), cancelled=edit_and_cancel)
+            load("products", products(60), cancelled=edit_and_cancel, hurry=lambda: True)
         with pytest.raises(SystemExit):
             say_cancelled("june.csv", cancelled.value)
 
