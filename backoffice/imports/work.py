@@ -122,9 +122,8 @@ def in_turn(
     while last is not None:
         with pace.timed() as rows:
             last = step(last, rows)
-        if connection.dialect.name != "sqlite":
-            break
-        if monotonic() > until or hurry() or somebody_waits(connection):
+        is_short = connection.dialect.name != "sqlite"
+        if is_short or monotonic() > until or hurry() or somebody_waits(connection):
             break
     return last
 

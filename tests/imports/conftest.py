@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from backoffice.config import ROOT
 from backoffice.database import Base, db
+from backoffice.imports import work
 from backoffice.imports.cells import Formats
 from backoffice.imports.kinds import KINDS
 from backoffice.imports.mapping import load_mapping
@@ -36,6 +37,13 @@ def counts(report: Report) -> tuple[int, int, int, int]:
     """Inserted, updated, unchanged and rejected, which must add up to the rows."""
     assert report.inserted + report.updated + report.unchanged + report.rejected == report.rows
     return report.inserted, report.updated, report.unchanged, report.rejected
+
+
+def take_chunks_of(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Each a transaction of its own, as when somebody always waits to write."""
+    monkeypatch.setattr(work, "FEWEST_ROWS", rows)
+    monkeypatch.setattr(work, "MOST_ROWS", rows)
+    monkeypatch.setattr(work, "LONGEST_TURN", 0)
 
 
 def reasons(report: Report) -> list[str]:

@@ -21,7 +21,7 @@ from backoffice.imports import background, jobs, queue, uploads, work
 from backoffice.imports.kinds import KINDS
 from backoffice.models import ImportRun, Product
 from tests import stored
-from tests.imports.conftest import products
+from tests.imports.conftest import products, take_chunks_of
 from tests.imports.test_views import check, newest, uploaded
 from tests.redis_server import redis
 
@@ -223,9 +223,7 @@ class TestTheLookAfter:
 
 class TestARunThatIsStopped:
     def test_goes_on_where_it_was(self, app, queued, monkeypatch):
-        monkeypatch.setattr("backoffice.imports.work.LONGEST_TURN", 0)
-        for name in ("FEWEST_ROWS", "MOST_ROWS"):
-            monkeypatch.setattr(work, name, 10)
+        take_chunks_of(monkeypatch, 10)
         asked: list[int] = []
 
         def stopping() -> bool:
@@ -257,9 +255,7 @@ class TestTwoRuns:
         assert newest(app).updated == 60
 
     def test_wait_for_one_that_was_interrupted(self, app, client, queued, monkeypatch):
-        monkeypatch.setattr("backoffice.imports.work.LONGEST_TURN", 0)
-        for name in ("FEWEST_ROWS", "MOST_ROWS"):
-            monkeypatch.setattr(work, name, 10)
+        take_chunks_of(monkeypatch, 10)
         first = newest(app).id
         asked: list[int] = []
         with app.app_context():

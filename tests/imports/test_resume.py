@@ -12,14 +12,13 @@ from sqlalchemy import delete, select, update
 
 from backoffice.config import ROOT
 from backoffice.database import begins_reading
-from backoffice.imports import work
 from backoffice.imports.ledger import RunCancelledError, RunRefusedError, counts_of
 from backoffice.imports.resume import resume
 from backoffice.imports.run import Choices
 from backoffice.imports.undo import undo
 from backoffice.models import HistoryEntry, ImportRun, Product, Supplier, history_rows
 from tests import stored
-from tests.imports.conftest import HEADER, counts, products
+from tests.imports.conftest import HEADER, counts, products, take_chunks_of
 
 CHUNK = 10
 
@@ -58,9 +57,7 @@ def known(load, make):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(work, "FEWEST_ROWS", CHUNK)
-    monkeypatch.setattr(work, "MOST_ROWS", CHUNK)
-    monkeypatch.setattr(work, "LONGEST_TURN", 0)
+    take_chunks_of(monkeypatch, CHUNK)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from backoffice.imports import jobs, merge, uploads
 from backoffice.imports.words import for_people
 from backoffice.models import ImportMapping, ImportRun, Product, Supplier
 from tests import stored
-from tests.imports.conftest import HEADER, products
+from tests.imports.conftest import HEADER, products, take_chunks_of
 from tests.pages import Page, filled, save, visit
 
 IMPORTS = "/admin/imports/"
@@ -52,6 +52,14 @@ def check(client: Any, run: str, **typed: str) -> Page:
     form = visit(client, f"{run}map/").form_with("save_as")
     response = client.post(f"{run}map/", data=filled(form, typed))
     return visit(client, run) if response.status_code == 302 else Page(response)
+
+
+def applied(client: Any, content: str | bytes) -> str:
+    """Upload a file, check it and ask for its import; returns the address of its run."""
+    run = uploaded(client, content)
+    check(client, run)
+    client.post(f"{run}apply/")
+    return run
 
 
 def work(app: Flask) -> None:
@@ -473,9 +481,7 @@ class TestThePreview:
 class TestTheProgress:
     def test_says_for_whom_it_waits(self, app, client, make):
         make.suppliers()
-        run = uploaded(client, products(1))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(1))
         with stored.elsewhere(app) as connection:
             waiting = update(ImportRun).where(ImportRun.state == "queued")
             connection.execute(waiting.values(progress={"read": 9, "size": 9, "waits": True}))
@@ -485,9 +491,7 @@ class TestTheProgress:
 
     def test_is_none_where_nobody_goes_on(self, app, client, make, monkeypatch):
         make.suppliers()
-        run = uploaded(client, products(1))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(1))
         monkeypatch.setattr(jobs, "run_import", lambda *_: 1 / 0)
         for _ in range(jobs.MOST_TRIES):
             work(app)
@@ -564,9 +568,7 @@ class TestTheReport:
 
     def test_is_linked_from_the_history_of_its_rows(self, app, client, make):
         make.suppliers()
-        run = uploaded(client, products(1))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(1))
         work(app)
 
         product = stored.newest(app, Product).id
@@ -585,9 +587,7 @@ class TestTheReport:
 class TestCancel:
     def test_of_a_run_that_waits_leaves_nothing(self, app, client, make):
         make.suppliers()
-        run = uploaded(client, products(3))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(3))
 
         client.post(f"{run}cancel/")
         work(app)
@@ -597,14 +597,10 @@ class TestCancel:
         assert "nothing of it is in the database" in visit(client, run).text
 
     def test_of_a_run_at_work_takes_back_what_is_written(self, app, client, make, monkeypatch):
-        monkeypatch.setattr("backoffice.imports.work.LONGEST_TURN", 0)
-        for name in ("FEWEST_ROWS", "MOST_ROWS"):
-            monkeypatch.setattr(f"backoffice.imports.work.{name}", 10)
+        take_chunks_of(monkeypatch, 10)
         monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
         make.suppliers()
-        run = uploaded(client, products(60))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(60))
         seen: list[int] = []
 
         def cancel_soon() -> bool:
@@ -629,9 +625,7 @@ class TestTakenBack:
 
     @pytest.fixture(autouse=True)
     def small_chunks(self, monkeypatch):
-        monkeypatch.setattr("backoffice.imports.work.LONGEST_TURN", 0)
-        for name in ("FEWEST_ROWS", "MOST_ROWS"):
-            monkeypatch.setattr(f"backoffice.imports.work.{name}", 5)
+        take_chunks_of(monkeypatch, 5)
         monkeypatch.setattr(jobs, "SECONDS_BETWEEN_NOTES", 0)
 
     @pytest.fixture
@@ -654,9 +648,7 @@ class TestTakenBack:
         self, app, client, make, after_a_chunk
     ):
         make.suppliers()
-        run = uploaded(client, products(8))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(8))
 
         def edit_and_cancel() -> None:
             with stored.elsewhere(app) as connection:
@@ -675,9 +667,7 @@ class TestTakenBack:
 
     def test_by_a_rule_it_says_which(self, app, client, make, monkeypatch):
         make.suppliers()
-        run = uploaded(client, products(8))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(8))
 
         def breaks(*_: Any) -> None:
             raise IntegrityError("INSERT", {}, Exception("a rule is broken"))
@@ -693,9 +683,7 @@ class TestTakenBack:
     def test_by_rows_that_are_refused_by_now_it_names_them(self, app, client, make, after_a_chunk):
         make.suppliers(2)
         rows = "".join(f"P{n},P{n},SUP{1 + n // 5},1,1\n" for n in range(10))
-        run = uploaded(client, HEADER + rows)
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, HEADER + rows)
         after_a_chunk(lambda: 1 / 0)
         work(app)
         assert (newest(app).state, stored.count(app, Product)) == ("running", 5)
@@ -715,9 +703,7 @@ class TestTakenBack:
         self, app, client, make, after_a_chunk
     ):
         make.suppliers()
-        run = uploaded(client, products(8))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(8))
         after_a_chunk(lambda: 1 / 0)
         work(app)
         with app.app_context():
@@ -732,9 +718,7 @@ class TestUndo:
     def test_says_what_it_will_do_and_then_did(self, app, client, make):
         make.products(3)
         rows = "".join(f"SKU000{n},Product {n},SUP1,9.99,10\n" for n in (1, 2, 3))
-        run = uploaded(client, HEADER + rows + "NEW,New,SUP1,1,1\n")
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, HEADER + rows + "NEW,New,SUP1,1,1\n")
         work(app)
         with app.app_context(), db.engine.begin() as connection:
             edited = update(Product).where(Product.sku == "SKU0002")
@@ -755,9 +739,7 @@ class TestUndo:
 
     def test_twice_does_it_once(self, app, client, make):
         make.suppliers()
-        run = uploaded(client, products(1))
-        check(client, run)
-        client.post(f"{run}apply/")
+        run = applied(client, products(1))
         work(app)
 
         for _ in range(2):
