@@ -83,13 +83,15 @@ def init_app(app: Flask) -> None:
             event.listen(db.engine, "do_execute", _execute_sqlite)
 
 
-def begins_reading(engine: Engine) -> Engine:
+def begins_reading(engine: Engine, reads: bool = True) -> Engine:
     """The same engine for work that reads first, and mostly only reads.
 
     It is about SQLite, whose transactions otherwise begin by waiting for the write lock;
     PostgreSQL does not tell the two apart.
+
+    :param reads: False for work that writes although a page that only shows something does it.
     """
-    return engine.execution_options(begins_reading=True)
+    return engine.execution_options(begins_reading=reads)
 
 
 def allow_long_work(connection: Connection) -> None:
@@ -190,13 +192,13 @@ def _begin_sqlite(connection: Connection) -> None:
     SQLITE_BUSY_SNAPSHOT, whatever the timeout, when somebody wrote in between.
     """
     in_page = has_request_context() and request.method in SAFE_METHODS
-    told = connection.get_execution_options().get("begins_reading", False)
+    told = connection.get_execution_options().get("begins_reading")
     connection.info.pop("deadline", None)
-    if in_page and not told:
+    if in_page and told is None:
         # SQLite has no timeout of its own for a statement.
         patience = current_app.config["STATEMENT_TIMEOUT_MS"] / 1000
         connection.info["deadline"] = monotonic() + patience
-    reads = told or in_page
+    reads = in_page if told is None else told
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 

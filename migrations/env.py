@@ -11,11 +11,11 @@ import click
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo
-from sqlalchemy import Connection, Index, text
+from sqlalchemy import Connection, Index, inspect, text
 
 from backoffice.database import Base, db
 from backoffice.indexes.plan import is_online
-from backoffice.models import columns
+from backoffice.models import columns, rollup
 from backoffice.models.searched import is_fts_table, restore_search
 
 ADVISORY_LOCK = 0x6261636B  # any number that only we use
@@ -63,9 +63,11 @@ def include_name(name: str | None, kind: str, _parents: Any) -> bool:
 
 
 def restore(*, ctx: MigrationContext, **_: Any) -> None:
-    """A rebuilt table has lost its triggers, by which SQLite keeps the search right."""
+    """Make the triggers that keep search and rollups right; a rebuilt table has lost its own."""
     assert ctx.connection is not None  # noqa: S101 - offline mode is refused below
     restore_search(ctx.connection)
+    if inspect(ctx.connection).has_table(rollup.rollup_changes.name):
+        rollup.create_triggers(ctx.connection)
 
 
 def run(connection: Connection) -> None:

@@ -30,6 +30,10 @@ COMMANDS = {
     "import": ("backoffice.cli.imports", "Load CSV and XLSX files."),
     "imports": ("backoffice.cli.runs", "List, resume and undo imports."),
     "indexes": ("backoffice.cli.indexes", "Compare and build the declared indexes."),
+    "rollups": (
+        "backoffice.cli.rollups",
+        "Compare the dashboard's sums with the tables, and remake them.",
+    ),
     "serve": ("backoffice.cli.serve", "Run the production server."),
     "users": ("backoffice.cli.users", "Say who may sign in."),
     "worker": ("backoffice.cli.worker", "Run background jobs."),

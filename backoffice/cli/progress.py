@@ -20,6 +20,9 @@ class Bar:
     def doing(self, what: str) -> None:
         self._progress.update(self._task, description=what)
 
+    def reached(self, done: int, total: int) -> None:
+        self._progress.update(self._task, completed=done, total=total)
+
     def advance(self, steps: int = 1) -> None:
         self._progress.advance(self._task, steps)
 

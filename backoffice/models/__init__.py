@@ -11,6 +11,7 @@ from backoffice.models.import_mapping import ImportMapping
 from backoffice.models.import_run import ImportRun
 from backoffice.models.order import REVENUE_STATUSES, Order, OrderLine, OrderStatus
 from backoffice.models.product import Product
+from backoffice.models.rollup import ROLLUPS
 from backoffice.models.saved_view import SavedView
 from backoffice.models.supplier import Supplier
 from backoffice.models.user import ROLES, User
@@ -18,6 +19,7 @@ from backoffice.models.user import ROLES, User
 __all__ = [
     "REVENUE_STATUSES",
     "ROLES",
+    "ROLLUPS",
     "Category",
     "Customer",
     "HistoryEntry",

@@ -1,0 +1,310 @@
+"""Rollups: small tables of sums over orders and products, and the queue of what they have not seen.
+
+Triggers write the queue in the transaction of every change, whoever makes it: a page, an import,
+plain SQL. ``backoffice.rollups`` brings the tables up to date from it, and remakes them.
+
+The queue names what has to be read again and not by how much it changed. Sums that a trigger
+adds to would drift: of two transactions at once, one cancels an order and the other adds a line
+to it, and neither sees what the other did.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    Index,
+    Integer,
+    String,
+    Table,
+    text,
+)
+
+from backoffice.database import Base
+from backoffice.models.columns import BIG_KEY
+
+REST = 100_000_000
+"""A revenue is whole ``units`` and a ``rest`` from 0 to below this, in 1e-8: so a sum is exact on
+both databases, and two of them sort without being put together."""
+
+# What changed: of "day" the key is the day as in 20260131, of "order" and "product" an id, of
+# "catalog" and "all" 0. PostgreSQL has a row for each transaction that says so, because of two
+# that insert the same key one would wait for the other's end; ``writer`` tells them apart.
+rollup_changes = Table(
+    "rollup_changes",
+    Base.metadata,
+    Column("what", String(8), primary_key=True),
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("writer", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# One row: how often the tables below were brought up to date, and on which day they were last.
+rollup_state = Table(
+    "rollup_state",
+    Base.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("day", Date),
+)
+
+# Orders of each status by the day (UTC) on which they were placed, and what their lines amount to.
+sales_days = Table(
+    "sales_days",
+    Base.metadata,
+    Column("day", Date, primary_key=True),
+    Column("status", String(16), primary_key=True),
+    Column("orders", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("rest", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What each product sold for on each day: neither drafts nor cancelled orders.
+product_days = Table(
+    "product_days",
+    Base.metadata,
+    Column("day", Date, primary_key=True),
+    Column("product_id", BIG_KEY, primary_key=True, autoincrement=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("rest", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The same over the days that end today, for each of ``rollups.periods.PERIODS``: the best of a
+# million products are read from the end of an index, and not found by adding up a quarter.
+product_periods = Table(
+    "product_periods",
+    Base.metadata,
+    Column("period", String(8), primary_key=True),
+    Column("product_id", BIG_KEY, primary_key=True, autoincrement=False),
+    Column("supplier_id", BIG_KEY, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("rest", BigInteger, nullable=False),
+    # Serves dashboard.queries.best_products.
+    Index("ix_product_periods_best", "period", "units", "rest", "product_id"),
+    sqlite_with_rowid=False,
+)
+
+supplier_periods = Table(
+    "supplier_periods",
+    Base.metadata,
+    Column("period", String(8), primary_key=True),
+    Column("supplier_id", BIG_KEY, primary_key=True, autoincrement=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("rest", BigInteger, nullable=False),
+    # Serves dashboard.queries.best_suppliers.
+    Index("ix_supplier_periods_best", "period", "units", "rest", "supplier_id"),
+    sqlite_with_rowid=False,
+)
+
+# How many products are out of stock, low, in stock or inactive: the sum over ``writer``. Triggers
+# add to it, which does not drift, because it depends on no other row than the product itself.
+stock_states = Table(
+    "stock_states",
+    Base.metadata,
+    Column("state", String(8), primary_key=True),
+    Column("writer", BigInteger, primary_key=True, autoincrement=False),
+    Column("products", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ROLLUPS = (
+    rollup_changes,
+    rollup_state,
+    sales_days,
+    product_days,
+    product_periods,
+    supplier_periods,
+    stock_states,
+)
+
+DAY_KEY = {
+    "postgresql": "CAST(to_char({} AT TIME ZONE 'UTC', 'YYYYMMDD') AS bigint)",
+    "sqlite": "CAST(replace(substr({}, 1, 10), '-', '') AS INTEGER)",
+}
+"""Dialect -> a moment's day as the queue's key."""
+
+
+def stock_state(row: str) -> str:
+    """SQL of the state of a product's ``row``."""
+    return (
+        f"CASE WHEN NOT {row}active THEN 'inactive' WHEN {row}stock = 0 THEN 'out' "
+        f"WHEN {row}stock <= {row}reorder_level THEN 'low' ELSE 'in' END"
+    )
+
+
+def sqlite_triggers() -> dict[str, str]:
+    """Name -> the statement that makes the trigger, without CREATE TRIGGER and the name."""
+    return {
+        "rollup_orders_insert": _on("INSERT ON orders", _placed("new")),
+        "rollup_orders_delete": _on("DELETE ON orders", _placed("old")),
+        "rollup_orders_update": _on(
+            "UPDATE OF placed_at, status ON orders", _placed("old"), _placed("new")
+        ),
+        "rollup_lines_insert": _on("INSERT ON order_lines", _mark("order", "new.order_id")),
+        "rollup_lines_delete": _on("DELETE ON order_lines", _mark("order", "old.order_id")),
+        "rollup_lines_update": _on(
+            "UPDATE OF order_id, product_id, quantity, unit_price, discount ON order_lines",
+            _mark("order", "old.order_id"),
+            _mark("order", "new.order_id"),
+        ),
+        "rollup_products_insert": _on("INSERT ON products", _count("new", 1), _mark("catalog")),
+        "rollup_products_delete": _on("DELETE ON products", _count("old", -1), _mark("catalog")),
+        "rollup_products_update": _on(
+            "UPDATE OF sku, name, price, stock, reorder_level, active ON products",
+            _mark("catalog"),
+        ),
+        "rollup_products_stock": _on(
+            "UPDATE OF stock, reorder_level, active ON products "
+            f"WHEN {stock_state('old.')} <> {stock_state('new.')}",
+            _count("old", -1),
+            _count("new", 1),
+        ),
+        "rollup_products_supplier": _on(
+            "UPDATE OF supplier_id ON products WHEN old.supplier_id <> new.supplier_id",
+            _mark("product", "new.id"),
+        ),
+        "rollup_suppliers_update": _on("UPDATE OF code, name ON suppliers", _mark("catalog")),
+    }
+
+
+def _on(event: str, *statements: str) -> str:
+    return f"AFTER {event} BEGIN {' '.join(statements)} END"
+
+
+def _mark(what: str, key: str = "0") -> str:
+    return f"INSERT OR IGNORE INTO rollup_changes VALUES ('{what}', {key}, 0);"
+
+
+def _placed(row: str) -> str:
+    return _mark("day", DAY_KEY["sqlite"].format(f"{row}.placed_at"))
+
+
+def _count(row: str, by: int) -> str:
+    return (
+        f"INSERT INTO stock_states VALUES ({stock_state(f'{row}.')}, 0, {by}) "
+        "ON CONFLICT (state, writer) DO UPDATE SET products = products + excluded.products;"
+    )
+
+
+# A transition table is joined to nothing: PL/pgSQL keeps the plan it made for one row, and the
+# statement that changes a million would run it a million times over.
+_WRITER = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
+_PLACED = f"SELECT {DAY_KEY['postgresql'].format('placed_at')} AS key FROM"
+_MOVED = "SELECT id, supplier_id FROM"
+_STATES = f"SELECT {stock_state('')} AS state,"
+
+_POSTGRESQL = {
+    ("orders", "INSERT"): [("day", f"{_PLACED} new_rows")],
+    ("orders", "DELETE"): [("day", f"{_PLACED} old_rows")],
+    ("orders", "UPDATE"): [("day", f"{_PLACED} old_rows UNION {_PLACED} new_rows")],
+    ("order_lines", "INSERT"): [("order", "SELECT order_id AS key FROM new_rows")],
+    ("order_lines", "DELETE"): [("order", "SELECT order_id AS key FROM old_rows")],
+    ("order_lines", "UPDATE"): [
+        ("order", "SELECT order_id AS key FROM old_rows UNION SELECT order_id FROM new_rows")
+    ],
+    ("products", "INSERT"): [("stock", f"{_STATES} 1 AS n FROM new_rows"), ("catalog", "")],
+    ("products", "DELETE"): [("stock", f"{_STATES} -1 AS n FROM old_rows"), ("catalog", "")],
+    ("products", "UPDATE"): [
+        (
+            "stock",
+            f"{_STATES} -1 AS n FROM old_rows UNION ALL {_STATES} 1 AS n FROM new_rows",
+        ),
+        (
+            "product",
+            f"SELECT id AS key FROM ({_MOVED} new_rows EXCEPT {_MOVED} old_rows) AS moved",
+        ),
+        ("catalog", ""),
+    ],
+    ("suppliers", "UPDATE"): [("catalog", "")],
+    ("orders", "TRUNCATE"): [("all", "")],
+    ("order_lines", "TRUNCATE"): [("all", "")],
+    ("products", "TRUNCATE"): [("all", "")],
+}
+
+
+def postgresql_triggers() -> dict[tuple[str, str], tuple[str, str]]:
+    """(table, name of trigger and function) -> the statements that make both.
+
+    One call a statement however many rows it changes.
+    """
+    made = {}
+    for (table, event), marks in _POSTGRESQL.items():
+        name = f"rollup_{table}_{event.lower()}"
+        body = " ".join(_insert(what, source) for what, source in marks)
+        rows = {
+            "INSERT": "REFERENCING NEW TABLE AS new_rows ",
+            "DELETE": "REFERENCING OLD TABLE AS old_rows ",
+            "UPDATE": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows ",
+        }.get(event, "")
+        function = f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+        trigger = f"CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {table} {rows}"
+        made[table, name] = (
+            f"{function} AS $$ BEGIN {body} RETURN NULL; END $$",
+            f"{trigger} FOR EACH STATEMENT EXECUTE FUNCTION {name}()",
+        )
+    return made
+
+
+def _insert(what: str, source: str) -> str:
+    if what == "stock":
+        # Sorted, like the states of every other writer: so two of them never wait in a circle.
+        return (
+            "INSERT INTO stock_states (state, writer, products) "
+            f"SELECT state, {_WRITER}, sum(n) FROM ({source}) AS counted "
+            "GROUP BY state HAVING sum(n) <> 0 ON CONFLICT (state, writer) "
+            "DO UPDATE SET products = stock_states.products + excluded.products;"
+        )
+    chosen = f"SELECT DISTINCT '{what}', key, {_WRITER} FROM ({source}) AS changed"
+    if not source:
+        chosen = f"SELECT '{what}', 0, {_WRITER}"
+    return f"INSERT INTO rollup_changes (what, key, writer) {chosen} ON CONFLICT DO NOTHING;"
+
+
+def missing_triggers(connection: Connection) -> list[str]:
+    """The names of triggers that are gone, switched off or otherwise than declared."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
+        found = {name: sql or "" for name, sql in rows}
+        declared = sqlite_triggers().items()
+        return [name for name, body in declared if not found.get(name, "").endswith(body)]
+    # Those of the search path's tables alone, and none that is switched off.
+    enabled = "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A') AND tgrelid = "
+    tables = {table for table, _ in postgresql_triggers()}
+    there = {
+        (table, name)
+        for table in tables
+        for name in connection.scalars(text(f"{enabled} to_regclass('{table}')"))
+    }
+    return [name for table, name in postgresql_triggers() if (table, name) not in there]
+
+
+def create_triggers(connection: Connection) -> None:
+    """Make those that are missing; also what a migration lost by rebuilding a table on SQLite."""
+    missing = set(missing_triggers(connection))
+    if connection.dialect.name == "sqlite":
+        for name in sorted(missing):
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+            connection.exec_driver_sql(f"CREATE TRIGGER {name} {sqlite_triggers()[name]}")
+        return
+    for (_, name), statements in postgresql_triggers().items():
+        if name in missing:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+
+def drop_triggers(connection: Connection) -> None:
+    """Take them all away."""
+    if connection.dialect.name == "sqlite":
+        for name in sqlite_triggers():
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        return
+    for table, name in postgresql_triggers():
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+        connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name}()")

@@ -1,0 +1,352 @@
+"""Bringing the rollups up to date with the tables, from the queue that the triggers write.
+
+In transactions of about a third of a second, each of which takes what it brought up to date out
+of the queue: killed at any moment, nothing is lost and nothing is counted twice. Days are read
+again from orders and lines; what differs from before is added to the periods that have the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from time import monotonic, sleep
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
+
+from backoffice.database import allow_long_work, begins_reading, db, is_busy
+from backoffice.rollups import statements
+from backoffice.rollups.periods import ONE_DAY, PERIODS, Days, days_of
+from backoffice.rollups.statements import run
+
+SECONDS_A_STEP = 0.3
+"""How long one transaction should take: on SQLite everybody who writes waits for it."""
+
+SECONDS_BETWEEN_TRIES = 0.02
+ORDERS_A_STEP = 100_000
+MOST_ROWS_OF_STOCK = 50
+
+
+class State(NamedTuple):
+    """How far the rollups are.
+
+    ``number`` counts the times they were brought up to date, ``day`` is the last day of their
+    periods, and ``waiting`` says whether there are changes that they have not seen.
+    """
+
+    number: int
+    day: date | None
+    waiting: bool
+
+    def is_current(self, today: date) -> bool:
+        """Whether they say what the tables say."""
+        return self.day == today and not self.waiting
+
+
+@dataclass
+class Folded:
+    """What a call of ``fold`` did, and how many days it left to be read again."""
+
+    days: int = 0
+    left: int = 0
+
+
+class SomebodyElseError(Exception):
+    """Another process brings the rollups up to date just now."""
+
+
+def state(connection: Connection) -> State:
+    """How far the rollups are in what ``connection`` sees: one statement, a probe of each table."""
+    row = connection.execute(
+        text("SELECT number, day, EXISTS (SELECT 1 FROM rollup_changes) FROM rollup_state").columns(
+            day=statements.TYPES["first"]
+        )
+    ).one()
+    return State(row[0], row[1], bool(row[2]))
+
+
+def fold(seconds: float | None = None, patience: float = 10, today: date | None = None) -> Folded:
+    """Bring the rollups up to date, on a connection and in transactions of its own.
+
+    Newest days first. Nothing is written when there is nothing to do.
+
+    :param seconds: Begin no further transaction after so many, None for until all is done.
+    :param patience: Seconds to wait for SQLite's one writer, or for somebody else who folds.
+    :param today: The last day of the periods, by default that of now in UTC.
+    :raises SomebodyElseError: somebody else folded all that time.
+    :raises OperationalError: the database is busy; what was done until then stays.
+    """
+    until = None if seconds is None else monotonic() + seconds
+    folded = Folded()
+    with begins_reading(db.engine).connect() as connection, connection.begin():
+        current = state(connection)
+    if current.is_current(today or datetime.now(UTC).date()):
+        return folded
+    with _connection(patience) as connection:
+        pace = _Pace()
+        while True:
+            with _step(connection, patience):
+                done = _Step(connection, today or datetime.now(UTC).date(), pace).run()
+            folded.days += done.days
+            folded.left = done.left
+            if not done.more or (until is not None and monotonic() > until):
+                return folded
+
+
+@contextmanager
+def _connection(patience: float) -> Iterator[Connection]:
+    """A connection of its own: the session's, which a page has, may only read."""
+    engine = begins_reading(db.engine, reads=False)
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            driver = connection.connection.driver_connection
+            assert driver is not None  # noqa: S101 - it was opened just now
+            (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
+            driver.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
+            try:
+                yield connection
+            finally:
+                driver.execute(f"PRAGMA busy_timeout = {usual}")
+        else:
+            yield connection
+
+
+@contextmanager
+def _step(connection: Connection, patience: float) -> Iterator[None]:
+    """One transaction that nobody else's overlaps, with empty tables to work in."""
+    until = monotonic() + patience
+    while not _alone(connection):
+        if monotonic() > until:
+            raise SomebodyElseError
+        sleep(SECONDS_BETWEEN_TRIES)
+    with connection.get_transaction() or connection.begin():
+        allow_long_work(connection)
+        for name, columns in statements.TEMPORARY.items():
+            connection.execute(text(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})"))
+        yield
+        _empty(connection)
+
+
+def _alone(connection: Connection) -> bool:
+    """Begin a transaction in which nobody else folds; False where somebody else does.
+
+    PostgreSQL's lock is taken before the snapshot, which must have what the one before committed.
+    A transaction that waited for it would have been given a snapshot first, or been stopped by
+    the lock timeout; on SQLite the beginning itself waits.
+    """
+    transaction = connection.begin()
+    if connection.dialect.name != "postgresql":
+        return True
+    try:
+        lock = "LOCK TABLE rollup_state IN SHARE ROW EXCLUSIVE MODE NOWAIT"
+        connection.execute(text(lock))
+    except OperationalError as error:
+        transaction.rollback()
+        if not is_busy(error):
+            raise
+        return False
+    return True
+
+
+def _empty(connection: Connection) -> None:
+    for name in statements.TEMPORARY:
+        connection.execute(text(f"DELETE FROM {name}"))
+
+
+@dataclass
+class _Pace:
+    """How many days a transaction takes: as many as are read in ``SECONDS_A_STEP``."""
+
+    days: int = 4
+
+    def took(self, days: int, seconds: float) -> None:
+        wanted = self.days * SECONDS_A_STEP / max(seconds, 0.001) * days / self.days
+        self.days = max(1, min(int(wanted), 4 * self.days))
+
+
+class _Done(NamedTuple):
+    days: int
+    left: int
+    more: bool
+
+
+@dataclass
+class _Step:
+    """What one transaction does: whatever is in the queue but days, and then some days."""
+
+    connection: Connection
+    today: date
+    pace: _Pace
+
+    def run(self) -> _Done:
+        connection = self.connection
+        current = state(connection)
+        what = set(connection.scalars(text("SELECT DISTINCT what FROM rollup_changes")))
+        if not what and current.day == self.today:
+            return _Done(0, 0, False)
+        if "all" in what:
+            self._begin_anew()
+            current = current._replace(day=None)
+        if current.day != self.today:
+            self._move_on(current.day)
+        if "product" in what:
+            self._follow_suppliers()
+        self._forget("all", "product", "catalog")
+        if "order" in what:
+            self._find_days_of_orders()
+        keys = self._waiting("day")
+        days = self._take(keys)
+        self._add_up_stock()
+        connection.execute(
+            text("UPDATE rollup_state SET number = number + 1, day = :day").bindparams(
+                statements.day_parameter("day", self.today)
+            )
+        )
+        orders = "order" in what and bool(self._waiting("order", limit=1))
+        left = len(keys) - days
+        return _Done(days, left, bool(left or orders))
+
+    def _waiting(self, what: str, limit: int = -1) -> list[int]:
+        """The keys in the queue, the largest first."""
+        limited = f" LIMIT {limit}" if limit >= 0 else ""
+        return list(
+            self.connection.scalars(
+                text(
+                    "SELECT DISTINCT key FROM rollup_changes WHERE what = :what "
+                    f"ORDER BY key DESC{limited}"
+                ),
+                {"what": what},
+            )
+        )
+
+    def _forget(self, *kinds: str) -> None:
+        for kind in kinds:
+            self.connection.execute(
+                text("DELETE FROM rollup_changes WHERE what = :what"), {"what": kind}
+            )
+
+    def _begin_anew(self) -> None:
+        """Everything counts as changed. Days keep what they have until they are read again."""
+        self.connection.execute(text("DELETE FROM product_periods"))
+        self.connection.execute(text("DELETE FROM supplier_periods"))
+        run(self.connection, statements.EVERY_DAY, *statements.COUNT_STOCK)
+
+    def _move_on(self, before: date | None) -> None:
+        """Take into the periods the days that have come, and out of them those that have gone."""
+        for period in PERIODS:
+            new = days_of(period, self.today)
+            old = days_of(period, before) if before else None
+            if old and not new.meets(old):
+                for table in ("product_periods", "supplier_periods"):
+                    self.connection.execute(
+                        text(f"DELETE FROM {table} WHERE period = :period"),
+                        {"period": period},
+                    )
+                old = None
+            come = new.without(old) if old else [new]
+            gone = old.without(new) if old else []
+            for sign, parts in ((1, come), (-1, gone)):
+                for days in parts:
+                    run(
+                        self.connection,
+                        statements.MOVE_DAYS,
+                        period=period,
+                        sign=sign,
+                        first=days.first,
+                        last=days.last,
+                    )
+        self._apply("product_periods", "supplier_periods")
+
+    def _follow_suppliers(self) -> None:
+        run(self.connection, *statements.ONCE_A_PRODUCT)
+        take_off, add, follow = statements.MOVE_SUPPLIERS
+        for period in PERIODS:
+            run(self.connection, take_off, add, period=period)
+        self._apply("supplier_periods")
+        for period in PERIODS:
+            run(self.connection, follow, period=period)
+
+    def _find_days_of_orders(self) -> None:
+        """Name the days of changed orders in the queue: where an order lies now, not at the time.
+
+        The day that an order has left is there already, by the trigger of orders.
+        """
+        last = run(self.connection, statements.LAST_ORDER, most=ORDERS_A_STEP).scalar_one()
+        run(self.connection, *statements.ORDERS_TO_DAYS, last=last)
+
+    def _take(self, keys: list[int]) -> int:
+        """Read the newest days again, as many as fit one transaction; returns how many."""
+        started, taken = monotonic(), 0
+        for days in runs_of(keys[: self.pace.days]):
+            self._read(days)
+            taken += (days.last - days.first).days + 1
+        if taken:
+            self.pace.took(taken, monotonic() - started)
+        return taken
+
+    def _read(self, days: Days) -> None:
+        """Bring the rollups up to date with ``days``."""
+        _empty(self.connection)
+        here = {
+            "first": days.first,
+            "last": days.last,
+            "start": datetime.combine(days.first, time(), UTC),
+            "end": datetime.combine(days.last + ONE_DAY, time(), UTC),
+        }
+        run(self.connection, statements.READ_LINES, **here)
+        run(self.connection, *statements.WRITE_SALES, statements.COMPARE, **here)
+        self._analyze("rollup_diff")
+        run(self.connection, *statements.WRITE_PRODUCTS)
+        for period in PERIODS:
+            its = days_of(period, self.today)
+            if its.meets(days):
+                within = {"first": max(its.first, days.first), "last": min(its.last, days.last)}
+                run(self.connection, statements.MOVE_DIFFERENCE, period=period, **within)
+        self._apply("product_periods", "supplier_periods")
+        self.connection.execute(
+            text("DELETE FROM rollup_changes WHERE what = 'day' AND key BETWEEN :first AND :last"),
+            {"first": key_of(days.first), "last": key_of(days.last)},
+        )
+
+    def _apply(self, *tables: str) -> None:
+        """Add the moves to ``tables``."""
+        self._analyze("rollup_moves")
+        for table in tables:
+            key = table.replace("_periods", "_id")
+            run(self.connection, *statements.apply_moves(table, key))
+        self.connection.execute(text("DELETE FROM rollup_moves"))
+
+    def _analyze(self, table: str) -> None:
+        """Else PostgreSQL takes ten rows for a thousand, and reads all periods to find them."""
+        if self.connection.dialect.name == "postgresql":
+            self.connection.execute(text(f"ANALYZE {table}"))
+
+    def _add_up_stock(self) -> None:
+        rows = self.connection.scalar(text("SELECT count(*) FROM stock_states")) or 0
+        if rows > MOST_ROWS_OF_STOCK:
+            run(self.connection, *statements.ADD_UP_STOCK)
+
+
+def key_of(day: date) -> int:
+    """The day as the queue names it: 20260131."""
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
+def day_of(key: int) -> date:
+    """The day that the queue names so."""
+    return date(key // 10_000, key // 100 % 100, key % 100)
+
+
+def runs_of(keys: list[int]) -> Iterator[Days]:
+    """The days of ``keys``, which fall, as spans without a gap."""
+    days = [day_of(key) for key in keys]
+    while days:
+        last = first = days.pop(0)
+        while days and days[0] == first - ONE_DAY:
+            first = days.pop(0)
+        yield Days(first, last)

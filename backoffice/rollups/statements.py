@@ -1,0 +1,332 @@
+"""The SQL by which rollups follow the tables. What the databases say differently stands in
+``FRAGMENTS``; the rest is the same text for both.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Date, String, TextClause, bindparam, text
+from sqlalchemy.types import TypeEngine
+
+from backoffice.models import REVENUE_STATUSES
+from backoffice.models.columns import UtcDateTime
+from backoffice.models.rollup import DAY_KEY, REST, stock_state
+from backoffice.rollups.periods import PERIODS
+
+# SQLite stores price and discount in ten-thousandths, so that an amount counts in 1e-8. A sum of
+# these would overflow at the 93rd of the largest lines: whole units and the rest go apart.
+_SCALED = "l.quantity * l.unit_price * (10000 - l.discount)"
+
+FRAGMENTS = {
+    "postgresql": {
+        "day": "CAST(o.placed_at AT TIME ZONE 'UTC' AS date)",
+        "sums": "sum(l.quantity * l.unit_price * (1 - l.discount)) AS amount",
+        "units": "CAST(floor(amount) AS bigint)",
+        "rest": f"CAST((amount - floor(amount)) * {REST} AS bigint)",
+        "key": DAY_KEY["postgresql"].format("o.placed_at"),
+    },
+    "sqlite": {
+        "day": "substr(o.placed_at, 1, 10)",
+        "sums": f"sum({_SCALED} / {REST}) AS units, sum({_SCALED} % {REST}) AS rest",
+        "units": f"(units + rest / {REST})",
+        "rest": f"(rest % {REST})",
+        "key": DAY_KEY["sqlite"].format("o.placed_at"),
+    },
+}
+"""Dialect -> name -> SQL.
+
+``day``, ``sums`` and ``key`` are over ``orders AS o`` joined to ``order_lines AS l``; ``units``
+and ``rest`` are over ``sums``: the exact sum of the lines' amounts, as rollups keep it.
+"""
+
+SOLD = "status IN ({})".format(", ".join(f"'{status}'" for status in REVENUE_STATUSES))
+"""The condition that an order counts as sold."""
+
+_WAITING = """
+    {} NOT IN (
+        SELECT key FROM rollup_changes WHERE what = 'day'
+        UNION ALL
+        SELECT {} FROM rollup_changes AS c JOIN orders AS o ON o.id = c.key WHERE c.what = 'order'
+    )
+"""
+PLACED = "o.placed_at >= :start AND o.placed_at < :end"
+DAYS = "day BETWEEN :first AND :last"
+_IN_PERIODS = ", ".join(f"'{period}'" for period in PERIODS)
+
+
+def _total(name: str) -> str:
+    return f"CAST(sum({name}) AS bigint)"  # of a bigint, PostgreSQL's sum is numeric
+
+
+# Sums of differences may be negative: the rest is brought to 0 and above by hand, because both
+# databases cut a quotient off towards zero.
+_REST = f"((({_total('rest')} % {REST}) + {REST}) % {REST})"
+SUMS = (
+    f"{_total('quantity')} AS quantity, "
+    f"{_total('units')} + ({_total('rest')} - {_REST}) / {REST} AS units, {_REST} AS rest"
+)
+"""The rollups' three sums, over rows that have them."""
+
+DIFFER = "sum(quantity) <> 0 OR sum(units) <> 0 OR sum(rest) <> 0"
+
+# The supplier of a product that has gone since is the one its sums are kept under.
+_SUPPLIER = f"""
+    coalesce(p.supplier_id, (
+        SELECT max(k.supplier_id) FROM product_periods AS k
+        WHERE k.period IN ({_IN_PERIODS}) AND k.product_id = d.product_id
+    ), 0) AS supplier_id
+"""
+
+TEMPORARY = {
+    "rollup_lines": "day DATE, status VARCHAR(16), product_id BIGINT, "
+    "quantity BIGINT, units BIGINT, rest BIGINT",
+    "rollup_diff": "day DATE, product_id BIGINT, supplier_id BIGINT, "
+    "quantity BIGINT, units BIGINT, rest BIGINT",
+    "rollup_moves": "period VARCHAR(8), product_id BIGINT, supplier_id BIGINT, "
+    "quantity BIGINT, units BIGINT, rest BIGINT",
+}
+"""Tables of the connection alone: what days have, how that differs, for which period."""
+
+READ_LINES = """
+    INSERT INTO rollup_lines
+    SELECT day, status, product_id, quantity, {units}, {rest}
+    FROM (
+        SELECT {day} AS day, o.status AS status, l.product_id AS product_id,
+               CAST(sum(l.quantity) AS bigint) AS quantity, {sums}
+        FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
+        WHERE {PLACED}
+        GROUP BY 1, 2, 3
+    ) AS sold
+"""
+
+WRITE_SALES = (
+    "DELETE FROM sales_days WHERE {DAYS}",
+    """
+    INSERT INTO sales_days (day, status, orders, units, rest)
+    SELECT placed.day, placed.status, placed.orders, coalesce(units, 0), coalesce(rest, 0)
+    FROM (
+        SELECT {day} AS day, o.status AS status, count(*) AS orders
+        FROM orders AS o WHERE {PLACED} GROUP BY 1, 2
+    ) AS placed
+    LEFT JOIN (SELECT day, status, {SUMS} FROM rollup_lines GROUP BY day, status) AS amounts
+        ON amounts.day = placed.day AND amounts.status = placed.status
+    """,
+)
+
+COMPARE = """
+    INSERT INTO rollup_diff
+    SELECT d.day, d.product_id, {SUPPLIER}, d.quantity, d.units, d.rest
+    FROM (
+        SELECT day, product_id, {SUMS}
+        FROM (
+            SELECT day, product_id, quantity, units, rest FROM rollup_lines WHERE {SOLD}
+            UNION ALL
+            SELECT day, product_id, -quantity, -units, -rest FROM product_days WHERE {DAYS}
+        ) AS sides
+        GROUP BY day, product_id
+        HAVING {DIFFER}
+    ) AS d
+    LEFT JOIN products AS p ON p.id = d.product_id
+"""
+
+_ADD = f"""
+    quantity = {{table}}.quantity + excluded.quantity,
+    units = {{table}}.units + excluded.units + ({{table}}.rest + excluded.rest) / {REST},
+    rest = ({{table}}.rest + excluded.rest) % {REST}
+"""
+
+WRITE_PRODUCTS = (
+    """
+    INSERT INTO product_days (day, product_id, quantity, units, rest)
+    SELECT day, product_id, quantity, units, rest FROM rollup_diff WHERE true
+    ORDER BY day, product_id
+    ON CONFLICT (day, product_id) DO UPDATE SET """
+    + _ADD.format(table="product_days"),
+    """
+    DELETE FROM product_days
+    WHERE quantity = 0
+      AND (day, product_id) IN (SELECT day, product_id FROM rollup_diff WHERE quantity < 0)
+    """,
+)
+
+MOVE_DIFFERENCE = """
+    INSERT INTO rollup_moves
+    SELECT :period, product_id, supplier_id, {SUMS}
+    FROM rollup_diff WHERE {DAYS} GROUP BY product_id, supplier_id
+"""
+
+MOVE_DAYS = """
+    INSERT INTO rollup_moves
+    SELECT :period, d.product_id, {SUPPLIER}, d.quantity, d.units, d.rest
+    FROM (
+        SELECT product_id, {SUMS}
+        FROM (
+            SELECT product_id, :sign * quantity AS quantity, :sign * units AS units,
+                   :sign * rest AS rest
+            FROM product_days WHERE {DAYS}
+        ) AS signed
+        GROUP BY product_id
+    ) AS d
+    LEFT JOIN products AS p ON p.id = d.product_id
+"""
+
+ONCE_A_PRODUCT = (
+    """
+    INSERT INTO rollup_changes (what, key, writer)
+    SELECT DISTINCT 'product', key, 0 FROM rollup_changes WHERE what = 'product' AND writer <> 0
+    ON CONFLICT DO NOTHING
+    """,
+    "DELETE FROM rollup_changes WHERE what = 'product' AND writer <> 0",
+)
+
+MOVE_SUPPLIERS = (
+    """
+    INSERT INTO rollup_moves
+    SELECT k.period, k.product_id, k.supplier_id, -k.quantity, -k.units, -k.rest
+    FROM rollup_changes AS c
+    JOIN product_periods AS k ON k.period = :period AND k.product_id = c.key
+    JOIN products AS p ON p.id = k.product_id
+    WHERE c.what = 'product'
+    """,
+    """
+    INSERT INTO rollup_moves
+    SELECT k.period, k.product_id, p.supplier_id, k.quantity, k.units, k.rest
+    FROM rollup_changes AS c
+    JOIN product_periods AS k ON k.period = :period AND k.product_id = c.key
+    JOIN products AS p ON p.id = k.product_id
+    WHERE c.what = 'product'
+    """,
+    """
+    UPDATE product_periods SET supplier_id = (
+        SELECT p.supplier_id FROM products AS p WHERE p.id = product_periods.product_id
+    )
+    WHERE period = :period
+      AND product_id IN (
+          SELECT c.key FROM rollup_changes AS c JOIN products AS p ON p.id = c.key
+          WHERE c.what = 'product'
+      )
+    """,
+)
+"""Products that changed their supplier take along what they sold; each is in the queue once."""
+
+
+def apply_moves(table: str, key: str) -> tuple[str, str]:
+    """Add ``rollup_moves`` to one of the tables by period, and drop what sold nothing."""
+    also = "max(supplier_id), " if key == "product_id" else ""
+    names = "supplier_id, " if key == "product_id" else ""
+    add = (
+        f"INSERT INTO {table} (period, {key}, {names}quantity, units, rest) "
+        f"SELECT period, {key}, {also}{{SUMS}} FROM rollup_moves GROUP BY period, {key} "
+        f"HAVING {{DIFFER}} ON CONFLICT (period, {key}) DO UPDATE SET {_ADD.format(table=table)}"
+    )
+    drop = (
+        f"DELETE FROM {table} WHERE quantity = 0 AND (period, {key}) IN "
+        f"(SELECT period, {key} FROM rollup_moves WHERE quantity < 0)"
+    )
+    return add, drop
+
+
+ORDERS_TO_DAYS = (
+    """
+    INSERT INTO rollup_changes (what, key, writer)
+    SELECT DISTINCT 'day', {key}, 0
+    FROM rollup_changes AS c JOIN orders AS o ON o.id = c.key
+    WHERE c.what = 'order' AND c.key <= :last
+    ON CONFLICT DO NOTHING
+    """,
+    "DELETE FROM rollup_changes WHERE what = 'order' AND key <= :last",
+)
+
+LAST_ORDER = """
+    SELECT max(key) FROM (
+        SELECT key FROM rollup_changes WHERE what = 'order' ORDER BY key LIMIT :most
+    ) AS first
+"""
+
+EVERY_DAY = """
+    INSERT INTO rollup_changes (what, key, writer)
+    SELECT 'day', day, 0 FROM (
+        SELECT DISTINCT {key} AS day FROM orders AS o
+        UNION SELECT DISTINCT {sales_key} FROM sales_days
+        UNION SELECT DISTINCT {sales_key} FROM product_days
+    ) AS days
+    WHERE true ON CONFLICT DO NOTHING
+"""
+
+COUNT_STOCK = (
+    "DELETE FROM stock_states",
+    f"""
+    INSERT INTO stock_states (state, writer, products)
+    SELECT {stock_state("")}, 0, count(*) FROM products GROUP BY 1
+    """,
+)
+
+ADD_UP_STOCK = (
+    """
+    INSERT INTO stock_states (state, writer, products)
+    SELECT state, 0, CAST(sum(products) AS bigint) FROM stock_states WHERE writer <> 0
+    GROUP BY state
+    ON CONFLICT (state, writer) DO UPDATE SET products = stock_states.products + excluded.products
+    """,
+    "DELETE FROM stock_states WHERE writer <> 0",
+)
+"""PostgreSQL's transactions have a row each; now and then they are made one."""
+
+
+def run(connection: Connection, *statements: str, **values: Any) -> Any:
+    """Run ``statements`` with the fragments of the database; returns what the last one found.
+
+    :param values: Of the parameters; each statement takes those that it names.
+    """
+    fragments = FRAGMENTS[connection.dialect.name]
+    result = None
+    for statement in statements:
+        filled = statement.format(
+            **fragments,
+            PLACED=PLACED,
+            DAYS=DAYS,
+            SOLD=SOLD,
+            SUMS=SUMS,
+            DIFFER=DIFFER,
+            SUPPLIER=_SUPPLIER,
+            sales_key=_day_to_key(connection.dialect.name),
+            LEFT_OUT=_WAITING.format(fragments["key"], fragments["key"]),
+            LEFT_OUT_DAY=_WAITING.format(_day_to_key(connection.dialect.name), fragments["key"]),
+        )
+        result = connection.execute(_bound(text(filled), values))
+    return result
+
+
+def day_parameter(name: str, day: date) -> BindParameter[date]:
+    """A day for a statement of one's own: SQLite's driver would not take it otherwise."""
+    return bindparam(name, day, Date())
+
+
+def _day_to_key(dialect: str) -> str:
+    if dialect == "sqlite":
+        return DAY_KEY["sqlite"].format("day")
+    return "CAST(to_char(day, 'YYYYMMDD') AS bigint)"
+
+
+TYPES: dict[str, TypeEngine[Any]] = {
+    "first": Date(),
+    "last": Date(),
+    "start": UtcDateTime(),
+    "end": UtcDateTime(),
+    "period": String(),
+}
+
+
+def _bound(clause: TextClause, values: dict[str, Any]) -> TextClause:
+    named = clause._bindparams  # noqa: SLF001 - no public way to ask which parameters it has
+    return clause.bindparams(
+        *(
+            bindparam(name, value)
+            if isinstance(value, int)
+            else bindparam(name, value, TYPES[name])
+            for name, value in values.items()
+            if name in named
+        )
+    )
