@@ -17,6 +17,7 @@ from flask_security import LoginForm, Security, SQLAlchemyUserDatastore, uia_ema
 from flask_wtf import CSRFProtect
 from sqlalchemy import bindparam, select
 
+from backoffice import cache
 from backoffice.database import db
 from backoffice.models import ROLES, User
 from backoffice.models.user import Role
@@ -139,10 +140,11 @@ def init_app(app: Flask, redis_url: str | None) -> None:
         # Flask-Limiter has a name of its own for what redis-py calls unix://.
         RATELIMIT_STORAGE_URI=re.sub(r"^unix:", "redis+unix:", redis_url or "memory://"),
         # A Redis that is gone or stuck must not keep staff out: each process counts by itself.
-        RATELIMIT_STORAGE_OPTIONS=(
-            {"socket_connect_timeout": 0.2, "socket_timeout": 0.2} if redis_url else {}
-        ),
+        RATELIMIT_STORAGE_OPTIONS=cache.redis_options() if redis_url else {},
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        # Of several who wait when Redis falls silent, the library lets the first go on by the
+        # process's own count; the others it would fail. They go on as well, that try uncounted.
+        RATELIMIT_SWALLOW_ERRORS=True,
         RATELIMIT_HEADERS_ENABLED=True,
     )
     csrf.init_app(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from backoffice import cache
 from backoffice.database import db, is_busy
 from backoffice.models.columns import exact_to_text
 from backoffice.querylog import cost_of_request
@@ -78,7 +79,9 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(show_moment, "moment")
     app.add_template_filter(lambda rate: f"{(rate * 100).normalize():f} %", "percent")
     app.add_template_filter(show_value, "value")
-    app.jinja_env.globals.update(asset=asset, menu=menu, cost_of_request=cost_of_request)
+    app.jinja_env.globals.update(
+        asset=asset, menu=menu, cost_of_request=cost_of_request, cache_state=cache.state
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
@@ -158,7 +161,7 @@ def show_busy(error: Exception) -> tuple[str, int]:
     return render_template("error.html", title=title, says=says, lone=True), status
 
 
-@cache
+@once
 def asset_version(folder: str, name: str) -> str:
     return sha256(Path(folder, name).read_bytes()).hexdigest()[:10]
 

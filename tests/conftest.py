@@ -20,8 +20,7 @@ from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import event
 
-from backoffice import create_app
-from backoffice.cache import cache
+from backoffice import cache, create_app
 from backoffice.config import Settings
 from backoffice.database import Base, db
 from backoffice.indexes.plan import online_indexes

@@ -1,100 +1,218 @@
-"""The cache: in this process, in a real Redis, and when Redis is gone."""
+"""The cache when Redis is refused, frozen, slow, full, emptied or poisoned, and after that."""
+
+from __future__ import annotations
 
 import logging
 import os
 import pickle
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter, sleep
 
 import pytest
+import redis as redis_client
 from flask import Flask
 
 from backoffice import cache
-from tests.redis_server import redis
+from backoffice.cache.keys import PREFIX
+from tests.redis_server import RedisServer, SlowLine, redis, slow_line
+from tests.test_single_flight import Computing, app_with, ask, at_once
 
-__all__ = ["redis"]
+__all__ = ["redis", "slow_line"]
 
-KINDS = ("process", "redis")
-
-
-def app_with(redis_url: str | None) -> Flask:
-    app = Flask("cached")
-    cache.init_app(app, redis_url)
-    return app
+REST = 0.3
+PATIENCE = 0.1
 
 
-@pytest.fixture(params=KINDS)
-def cached(request):
-    """An application context with either cache."""
-    redis_url = request.getfixturevalue("redis").url if request.param == "redis" else None
-    with app_with(redis_url).app_context():
-        yield
-        cache.clear()
+@pytest.fixture(autouse=True)
+def short_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis is looked at again sooner than in production: a test need not wait seconds."""
+    monkeypatch.setattr("backoffice.cache.breaker.REST_SECONDS", REST)
 
 
-class TestEitherCache:
-    def test_gives_back_the_text_it_was_given(self, cached):
-        cache.keep("figures", '{"naïve": "\N{EURO SIGN}"}', 60)
+@dataclass
+class Trouble:
+    """An application whose Redis falls silent and comes back."""
 
-        assert cache.fetch("figures") == '{"naïve": "\N{EURO SIGN}"}'
-
-    def test_says_nothing_of_what_it_does_not_have(self, cached, caplog):
-        assert cache.fetch("never kept") is None
-        assert not caplog.records
-
-    def test_forgets_everything_when_told(self, cached):
-        cache.keep("figures", "1", 60)
-
-        cache.clear()
-
-        assert cache.fetch("figures") is None
+    app: Flask
+    url: str
+    begin: Callable[[], None]
+    end: Callable[[], None]
 
 
-class TestRedis:
-    def test_never_runs_what_somebody_put_into_it(self, redis, tmp_path):
-        class Attack:
-            def __reduce__(self):
-                return os.mkdir, (str(tmp_path / "attacked"),)
+@pytest.fixture(params=["refused", "frozen", "slow", "full"])
+def trouble(
+    request: pytest.FixtureRequest, redis: RedisServer, slow_line: SlowLine
+) -> Iterator[Trouble]:
+    def late(seconds: float) -> Callable[[], None]:
+        return lambda: setattr(slow_line, "seconds", seconds)
 
-        redis.client.set("backoffice:figures", b"!" + pickle.dumps(Attack()))
+    begin, end = {
+        "refused": (redis.stop, redis.start),
+        "frozen": (redis.freeze, redis.thaw),
+        "slow": (late(0.2), late(0)),
+        "full": (redis.fill, redis.drain),
+    }[request.param]
+    url = slow_line.url if request.param == "slow" else redis.url
+    app = app_with(url)
+    with app.app_context():
+        yield Trouble(app, url, begin, end)
+    end()
 
+
+def timed(what: Callable[[], object]) -> tuple[object, float]:
+    start = perf_counter()
+    return what(), perf_counter() - start
+
+
+class TestASilentRedis:
+    def test_delays_nobody_and_is_told(self, trouble):
+        computing = Computing()
+        ask(computing)
+        assert cache.state() is None
+        trouble.begin()
+
+        computing.stamp = "2"
+        answer, first = timed(lambda: ask(computing, every=0).text)
+        _, others = timed(lambda: [ask(computing, every=0) for _ in range(10)])
+        state, telling = timed(cache.state)
+
+        assert answer == "text 2 of 2"
+        assert state == (
+            "The cache does not answer: figures are computed by each process by itself."
+        )
+        assert first + telling < PATIENCE
+        assert others < PATIENCE
+
+    def test_is_told_on_a_page_that_uses_no_cache(self, trouble):
+        ask(Computing())
+        trouble.begin()
+        sleep(REST)
+
+        state, seconds = timed(cache.state)
+
+        assert state
+        assert seconds < PATIENCE
+
+    def test_leaves_the_process_what_it_had(self, trouble):
+        computing = Computing()
+        ask(computing)
+        ask(computing)
+        trouble.begin()
+        sleep(REST)
+        cache.state()
+
+        assert ask(computing, every=0).text == "text 1 of 1"
+        assert computing.count == 1
+
+    def test_has_each_process_compute_once(self, trouble):
+        trouble.begin()
+        computing = Computing(seconds=0.1)
+
+        answers = at_once(trouble.app, 20, lambda: ask(computing).text)
+
+        assert (set(answers), computing.count) == ({"text 1 of 1"}, 1)
+
+    def test_is_used_again_when_it_answers(self, trouble):
+        trouble.begin()
+        computing = Computing()
+        ask(computing)
+        trouble.end()
+        sleep(REST)
+
+        with app_with(trouble.url).app_context():
+            assert ask(computing).text == "text 2 of 1"
+        computing.stamp = "2"
+        ask(computing, every=0)
+
+        assert cache.state() is None
+        with app_with(trouble.url).app_context():
+            assert ask(computing).text == "text 3 of 2"
+
+    def test_that_comes_back_serves_nothing_older_than_was_served_without_it(self, trouble):
+        computing = Computing()
+        ask(computing)
+        trouble.begin()
+        computing.stamp = "2"
+        ask(computing, every=0)
+        trouble.end()
+        sleep(REST)
+
+        assert cache.state() is None
+        assert ask(computing, stamp="2", every=60).text.endswith(" of 2")
+        assert ask(computing, stamp="3", every=60).text.endswith(" of 2")
+
+    def test_is_asked_by_one_caller_at_a_time(self, trouble):
+        computing = Computing()
+        trouble.begin()
+        ask(computing)
+        sleep(REST)
+
+        def one() -> float:
+            return timed(lambda: ask(computing))[1]
+
+        waited = [seconds for seconds in at_once(trouble.app, 8, one) if seconds > 0.03]
+
+        assert len(waited) <= 1
+
+    def test_is_logged_once(self, trouble, caplog):
+        trouble.begin()
+        with caplog.at_level(logging.WARNING):
+            for number in range(5):
+                ask(Computing(str(number)), every=0)
+
+        assert caplog.text.count("the cache does not answer") == 1
+        assert not [record for record in caplog.records if record.exc_info]
+
+    def test_that_falls_silent_during_a_computation_loses_no_text(self, trouble):
+        computing = Computing(seconds=0.2)
+        with ThreadPoolExecutor(1) as thread:
+
+            def one() -> str:
+                with trouble.app.app_context():
+                    return ask(computing).text
+
+            answer = thread.submit(one)
+            sleep(0.1)
+            trouble.begin()
+
+            assert answer.result() == "text 1 of 1"
+        assert ask(computing).text == "text 1 of 1"
+
+
+class TestWithoutRedis:
+    def test_all_is_well(self):
+        with app_with(None).app_context():
+            assert cache.state() is None
+
+
+class TestClear:
+    def test_is_not_undone_by_what_processes_have_themselves(self, redis):
+        computing = Computing()
         with app_with(redis.url).app_context():
-            assert isinstance(cache.fetch("figures"), str | None)
+            ask(computing)
 
-        assert not (tmp_path / "attacked").exists()
+            with app_with(redis.url).app_context():
+                cache.clear()
 
-    def test_is_told_how_long_to_keep_it(self, redis):
-        with app_with(redis.url).app_context():
-            cache.keep("figures", "1", 60)
+            assert ask(computing).text == "text 2 of 1"
 
-        assert 0 < redis.client.ttl("backoffice:figures") <= 60
+    def test_complains_of_a_silent_redis(self, redis):
+        redis.freeze()
 
-    def test_that_is_gone_is_done_without_and_logged(self, redis, caplog):
-        with app_with(redis.url).app_context(), caplog.at_level(logging.WARNING):
-            cache.keep("figures", "1", 60)
-            redis.stop()
+        with app_with(redis.url).app_context(), pytest.raises(redis_client.RedisError):
+            cache.clear()
 
-            cache.keep("figures", "1", 60)
-            assert cache.fetch("figures") is None
 
-        assert "the cache cannot be read" in caplog.text
-        assert "the cache cannot be written" in caplog.text
+def test_never_runs_what_somebody_put_into_redis(redis, tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "attacked"),)
 
-    def test_that_hangs_is_not_waited_for(self, redis):
-        with app_with(redis.url).app_context():
-            cache.keep("figures", "1", 60)
-            redis.freeze()
+    redis.client.set(f"{PREFIX}figures", b"!" + pickle.dumps(Attack()))
 
-            start = perf_counter()
-            assert cache.fetch("figures") is None
-            seconds = perf_counter() - start
+    with app_with(redis.url).app_context():
+        assert ask(Computing()).text == "text 1 of 1"
 
-        assert seconds < 1
-
-    def test_that_comes_back_is_used_again(self, redis):
-        with app_with(redis.url).app_context():
-            redis.freeze()
-            cache.keep("figures", "1", 60)
-            redis.thaw()
-
-            cache.keep("figures", "2", 60)
-            assert cache.fetch("figures") == "2"
+    assert not (tmp_path / "attacked").exists()

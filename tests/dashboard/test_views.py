@@ -175,8 +175,8 @@ class TestWithoutItsCache:
     def test_keeps_its_figures_in_redis(self, redis_app, redis, client, sold):
         client.get("/admin/")
 
-        [key] = redis.client.keys("*")
-        assert key.startswith(b"backoffice:summary:")
+        [key] = redis.client.keys("*:summary:*")
+        assert key.startswith(b"backoffice:")
 
     @pytest.mark.parametrize("fails", ["stop", "freeze"])
     def test_shows_fresh_figures_when_redis_fails(self, redis_app, redis, client, sold, fails):
