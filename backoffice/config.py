@@ -35,6 +35,7 @@ class Settings:
     lock_timeout_ms: int = 5_000
     secure_cookies: bool = False
     upload_mb: float = 200.0
+    overdue_days: int = 3
     proxies: int = 0
     testing: bool = False
 
@@ -79,6 +80,7 @@ class Settings:
             "SLOW_STATEMENT_MS": self.slow_statement_ms,
             "STATEMENT_TIMEOUT_MS": self.statement_timeout_ms,
             "REDIS_URL": self.redis_url,
+            "OVERDUE_DAYS": self.overdue_days,
             "UPLOAD_BYTES": int(self.upload_mb * 1024 * 1024),
         }
 
@@ -123,6 +125,7 @@ class Settings:
             statement_timeout_ms=int(_number(environ, "BACKOFFICE_STATEMENT_TIMEOUT_MS", 15_000)),
             lock_timeout_ms=int(_number(environ, "BACKOFFICE_LOCK_TIMEOUT_MS", 5_000)),
             upload_mb=_number(environ, "BACKOFFICE_UPLOAD_MB", 200),
+            overdue_days=int(_number(environ, "BACKOFFICE_OVERDUE_DAYS", 3)),
             proxies=_proxies(environ.get("BACKOFFICE_PROXIES") or "0"),
             secure_cookies=_flag(environ, "BACKOFFICE_SECURE_COOKIES", default=not embedded),
         )

@@ -122,6 +122,7 @@ def run_on_postgresql(connection: Connection) -> None:
 
 # SQLite has no such index, and none is declared for it; Alembic looks before it asks.
 warnings.filterwarnings("ignore", "autogenerate skipping metadata-specified expression-based")
+warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
 if context.is_offline_mode():
     raise SystemExit("--sql is not offered: SQLite's migrations need the table they change")
 with db.engine.connect() as connection:

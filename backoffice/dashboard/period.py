@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
+from backoffice.rollups.periods import ONE_DAY, days_of
+
 PERIODS = {
     "today": "Today",
     "7d": "7 days",
@@ -18,8 +20,6 @@ DEFAULT = "30d"
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 """What custom dates may name: bounds the chart, and the arithmetic stays inside the calendar."""
-
-ONE_DAY = timedelta(days=1)
 
 
 class PeriodError(ValueError):
@@ -125,14 +125,13 @@ def named_period(name: str, today: date) -> Period:
 
     This year is compared to the same days of last year, the others to the days right before.
     """
+    span = Span(*days_of(name, today))
     if name == "year":
-        span = Span(today.replace(month=1, day=1), today)
         # 28 February stands in for the 29th, which last year did not have.
         leap_day = (today.month, today.day) == (2, 29)
         last = (today - ONE_DAY if leap_day else today).replace(year=today.year - 1)
         return Period(name, span, Span(last.replace(month=1, day=1), last))
-    days = {"today": 1, "7d": 7, "30d": 30, "90d": 90}[name]
-    return _ending(name, Span(today - timedelta(days=days - 1), today))
+    return _ending(name, span)
 
 
 def chosen_period(args: Mapping[str, str], today: date) -> Period:

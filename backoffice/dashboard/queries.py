@@ -1,11 +1,12 @@
 """The dashboard's figures as hand-written SQL: built here, run by ``summary.py``.
 
-One statement a figure. Days are UTC days. What the databases say differently (exact sums, the
-day of a moment) stands once, in ``FRAGMENTS``.
+One statement a figure, nearly all over rollups, so that none reads more the more orders there
+are. Days are UTC days. Amounts come as units and rest, see ``models.rollup``.
 """
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -20,135 +21,150 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from backoffice.dashboard.period import Span
-from backoffice.models import REVENUE_STATUSES
-from backoffice.models.amounts import ExactSum
-from backoffice.models.columns import UtcDateTime
+from backoffice.models.columns import Exact, UtcDateTime
+from backoffice.rollups.periods import Days
+from backoffice.rollups.statements import FRAGMENTS, PLACED, SOLD, SUMS, TYPES
 
-MOST_COUNTED = 10_000
-"""Counts stop above it: "10,000 or more" is as good to know, and counting further is not free."""
+LOOKED_AT = 1_000
+"""Of so many products with the most money in stock, the dashboard names those that sell least."""
 
-# SQLite stores price and discount in ten-thousandths, so that an amount counts in 1e-8. A sum of
-# these would overflow at the 93rd of the largest lines: whole units and the rest go apart.
-_SCALED = "l.quantity * l.unit_price * (10000 - l.discount)"
+_MOST_FIRST = "units DESC, rest DESC"
+_WAITING = ("placed", "paid")
 
-FRAGMENTS = {
-    "postgresql": {
-        "day": "CAST(o.placed_at AT TIME ZONE 'UTC' AS date)",
-        "sums": "sum(l.quantity * l.unit_price * (1 - l.discount)) AS amount",
-        "revenue": "coalesce(amount, 0)",
-        "most_revenue_first": "amount DESC",
-    },
-    "sqlite": {
-        "day": "substr(o.placed_at, 1, 10)",
-        "sums": f"sum({_SCALED} / 100000000) AS units, sum({_SCALED} % 100000000) AS rest",
-        "revenue": "printf('%d.%08d', units + rest / 100000000, rest % 100000000)",
-        "most_revenue_first": "units + rest / 100000000 DESC, rest % 100000000 DESC",
-    },
-}
-"""Dialect -> name -> SQL.
+Columns = dict[str, TypeEngine[Any]]
 
-``day`` and ``sums`` are over ``orders AS o`` joined to ``order_lines AS l``. ``revenue`` and
-``most_revenue_first`` are over ``sums``: the exact sum of the lines' amounts, 0 of no lines, to be
-read as ``ExactSum``.
+SALES: Columns = {"orders": BigInteger(), "units": BigInteger(), "rest": BigInteger()}
+SUMMED: Columns = {"quantity": BigInteger(), "units": BigInteger(), "rest": BigInteger()}
+
+_SALES = """
+    CAST(coalesce(sum(orders), 0) AS bigint) AS orders,
+    CAST(coalesce(sum(units), 0) AS bigint) AS units,
+    CAST(coalesce(sum(rest), 0) AS bigint) AS rest
 """
 
-_STATUSES = ", ".join(f"'{status}'" for status in REVENUE_STATUSES)
-SOLD = f"o.status IN ({_STATUSES}) AND o.placed_at >= :start AND o.placed_at < :end"
-"""The condition that an order counts as revenue of the span."""
 
+def sales_by_day(days: Days) -> TextualSelect:
+    """``(day, orders, units, rest)`` of the days that sold something, oldest first.
 
-def newest_change() -> TextualSelect:
-    """The stamp of the data: it changes with each history entry that is committed.
-
-    The largest id alone would not do: PostgreSQL gives ids out in an order in which they need not
-    be committed, and the smaller one of two comes last unseen. It moves the sum, unless a thousand
-    others overtook it. pg_current_snapshot() would be exact, and differ after every write of every
-    database of the server.
+    Reads a range of the key of sales_days: six rows a day.
     """
-    sql = """
-        SELECT coalesce(max(id), 0) || '/' || coalesce(sum(id), 0) AS stamp
-        FROM (SELECT id FROM history ORDER BY id DESC LIMIT 1000) AS newest
+    sql = f"""
+        SELECT day, {_SALES} FROM sales_days
+        WHERE day BETWEEN :first AND :last AND {SOLD}
+        GROUP BY day ORDER BY day
     """
-    return _statement(sql, stamp=String())
+    return _statement(sql, {"day": Date(), **SALES}, days=days)
 
 
-def revenue_by_day(dialect: str, span: Span) -> TextualSelect:
-    """``(day, revenue)`` of the days that sold something, oldest first.
+def sales(days: Days) -> TextualSelect:
+    """One row ``(orders, units, rest)``: what was sold in all, orders without lines included."""
+    sql = f"SELECT {_SALES} FROM sales_days WHERE day BETWEEN :first AND :last AND {SOLD}"
+    return _statement(sql, SALES, days=days)
 
-    Finds orders in ix_orders_status_placed_at_id, or in ix_orders_placed_at_id where most count,
-    and their lines by uq_order_lines_order_id_line_no.
+
+def sales_of_part(dialect: str, span: Span) -> TextualSelect:
+    """The same of a part of a day, from orders and lines: sums are kept by whole days.
+
+    Finds the orders in ix_orders_placed_at_id, and their lines by uq_order_lines_order_id_line_no.
     """
-    sql = """
-        SELECT day, {revenue} AS revenue
+    fragments = FRAGMENTS[dialect]
+    sql = f"""
+        SELECT (SELECT count(*) FROM orders AS o WHERE {PLACED} AND {SOLD}) AS orders,
+               coalesce({fragments["units"]}, 0) AS units, coalesce({fragments["rest"]}, 0) AS rest
         FROM (
-            SELECT {day} AS day, {sums}
+            SELECT {fragments["sums"]}
             FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
-            WHERE {SOLD}
-            GROUP BY 1
-        ) AS days
-        ORDER BY day
-    """
-    return _statement(sql, dialect, span, day=Date(), revenue=ExactSum())
-
-
-def totals(dialect: str, span: Span) -> TextualSelect:
-    """One row ``(orders, revenue)``: what was sold in all, orders without lines included.
-
-    Reads what ``revenue_by_day`` reads, whose sum is this revenue.
-    """
-    sql = """
-        SELECT (SELECT count(*) FROM orders AS o WHERE {SOLD}) AS orders, {revenue} AS revenue
-        FROM (
-            SELECT {sums}
-            FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
-            WHERE {SOLD}
+            WHERE {PLACED} AND {SOLD}
         ) AS sold
     """
-    return _statement(sql, dialect, span, orders=Integer(), revenue=ExactSum())
-
-
-def orders_by_status(span: Span) -> TextualSelect:
-    """``(status, orders)`` of the orders placed in the span, drafts and cancelled ones included.
-
-    Reads ix_orders_status_placed_at_id alone, or ix_orders_placed_at_id for a short span.
-    """
-    sql = """
-        SELECT o.status AS status, count(*) AS orders
-        FROM orders AS o
-        WHERE o.placed_at >= :start AND o.placed_at < :end
-        GROUP BY o.status
-    """
-    return _statement(sql, span=span, status=String(), orders=Integer())
-
-
-def best_products(dialect: str, span: Span, limit: int) -> TextualSelect:
-    """``(id, sku, name, quantity, revenue)`` of the products that sold for most, most first.
-
-    Reads what ``revenue_by_day`` reads; only the best are looked up in the products.
-    """
-    sql = """
-        SELECT p.id AS id, p.sku AS sku, p.name AS name, quantity, {revenue} AS revenue
-        FROM (
-            SELECT l.product_id AS product_id, sum(l.quantity) AS quantity, {sums}
-            FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
-            WHERE {SOLD}
-            GROUP BY l.product_id
-            ORDER BY {most_revenue_first}, l.product_id
-            LIMIT :limit
-        ) AS best JOIN products AS p ON p.id = product_id
-        ORDER BY {most_revenue_first}, p.id
-    """
-    statement = _statement(
-        sql,
-        dialect,
-        span,
-        id=BigInteger(),
-        sku=String(),
-        name=String(),
-        quantity=BigInteger(),
-        revenue=ExactSum(),
+    return _statement(sql, SALES).bindparams(
+        bindparam("start", span.start, UtcDateTime()), bindparam("end", span.end, UtcDateTime())
     )
-    return statement.params(limit=limit)
+
+
+def orders_by_status(days: Days) -> TextualSelect:
+    """``(status, orders)`` of the orders placed on the days, drafts and cancelled ones included."""
+    sql = """
+        SELECT status, CAST(sum(orders) AS bigint) AS orders FROM sales_days
+        WHERE day BETWEEN :first AND :last GROUP BY status
+    """
+    return _statement(sql, {"status": String(), "orders": Integer()}, days=days)
+
+
+def best_products(days: Days, period: str | None, limit: int) -> TextualSelect:
+    """``(id, sku, name, quantity, units, rest)`` of those that sold for most, most first.
+
+    :param period: The name under which ``product_periods`` has the sums of these days: then
+        ``limit`` entries of ix_product_periods_best are read. Otherwise the days are added up.
+    """
+    sql = f"""
+        SELECT p.id AS id, p.sku AS sku, p.name AS name, quantity, units, rest
+        FROM ({_best("product", period)}) AS best JOIN products AS p ON p.id = product_id
+        ORDER BY {_MOST_FIRST}, p.id
+    """
+    columns: Columns = {"id": BigInteger(), "sku": String(), "name": String(), **SUMMED}
+    return _statement(sql, columns, days=None if period else days, period=period, limit=limit)
+
+
+def best_suppliers(days: Days, period: str | None, limit: int) -> TextualSelect:
+    """``(id, code, name, quantity, units, rest)`` of the suppliers whose products sold for most."""
+    sql = f"""
+        SELECT s.id AS id, s.code AS code, s.name AS name, quantity, units, rest
+        FROM ({_best("supplier", period)}) AS best JOIN suppliers AS s ON s.id = supplier_id
+        ORDER BY {_MOST_FIRST}, s.id
+    """
+    columns: Columns = {"id": BigInteger(), "code": String(), "name": String(), **SUMMED}
+    return _statement(sql, columns, days=None if period else days, period=period, limit=limit)
+
+
+def _best(what: str, period: str | None) -> str:
+    key = f"{what}_id"
+    if period:
+        rows = f"""
+            SELECT {key}, quantity, units, rest FROM {what}_periods WHERE period = :period
+        """
+    else:
+        joined = "" if what == "product" else "JOIN products AS p ON p.id = d.product_id"
+        rows = f"""
+            SELECT {key}, {SUMS} FROM product_days AS d {joined}
+            WHERE day BETWEEN :first AND :last GROUP BY {key}
+        """
+    return f"SELECT * FROM ({rows}) AS sums ORDER BY {_MOST_FIRST}, {key} LIMIT :limit"
+
+
+def slowest_products(days: Days, period: str | None, limit: int) -> TextualSelect:
+    """``(id, sku, name, stock, price, quantity)``: much money in stock, and little sold.
+
+    Of the ``LOOKED_AT`` active products whose stock is worth most, which are the first entries of
+    ix_products_stock_value, those that sold the fewest units; of these those worth most.
+    """
+    sold = "SELECT product_id, quantity FROM product_periods WHERE period = :period"
+    if not period:
+        sold = """
+            SELECT product_id, CAST(sum(quantity) AS bigint) AS quantity FROM product_days
+            WHERE day BETWEEN :first AND :last GROUP BY product_id
+        """
+    sql = f"""
+        SELECT p.id AS id, p.sku AS sku, p.name AS name, p.stock AS stock, p.price AS price,
+               coalesce(sold.quantity, 0) AS quantity
+        FROM (
+            SELECT id, sku, name, stock, price FROM products
+            WHERE active AND stock > 0
+            ORDER BY stock * price DESC, id DESC
+            LIMIT {LOOKED_AT}
+        ) AS p LEFT JOIN ({sold}) AS sold ON sold.product_id = p.id
+        ORDER BY coalesce(sold.quantity, 0), p.stock * p.price DESC, p.id
+        LIMIT :limit
+    """
+    columns: Columns = {
+        "id": BigInteger(),
+        "sku": String(),
+        "name": String(),
+        "stock": Integer(),
+        "price": Exact(),
+        "quantity": BigInteger(),
+    }
+    return _statement(sql, columns, days=None if period else days, period=period, limit=limit)
 
 
 def to_reorder(limit: int) -> TextualSelect:
@@ -169,52 +185,91 @@ def to_reorder(limit: int) -> TextualSelect:
         ) AS p JOIN suppliers AS s ON s.id = p.supplier_id
         ORDER BY p.stock, p.id
     """
-    statement = _statement(
-        sql,
-        id=BigInteger(),
-        sku=String(),
-        name=String(),
-        supplier=String(),
-        stock=Integer(),
-        reorder_level=Integer(),
+    columns: Columns = {
+        "id": BigInteger(),
+        "sku": String(),
+        "name": String(),
+        "supplier": String(),
+        "stock": Integer(),
+        "reorder_level": Integer(),
+    }
+    return _statement(sql, columns, limit=limit)
+
+
+def stock_states() -> TextualSelect:
+    """``(state, products)``: how many are out of stock, low, in stock or inactive."""
+    sql = """
+        SELECT state, CAST(sum(products) AS bigint) AS products FROM stock_states GROUP BY state
+    """
+    return _statement(sql, {"state": String(), "products": Integer()})
+
+
+def count_overdue(before: date) -> TextualSelect:
+    """How many orders were placed before that day and are placed or paid, not shipped, still."""
+    sql = f"""
+        SELECT CAST(coalesce(sum(orders), 0) AS bigint) AS orders FROM sales_days
+        WHERE day < :day AND status IN {_WAITING}
+    """
+    return _statement(sql, {"orders": Integer()}).bindparams(bindparam("day", before, Date()))
+
+
+def overdue(before: datetime, limit: int) -> TextualSelect:
+    """``(id, number, status, placed_at, customer)`` of these orders, oldest first.
+
+    Each status by itself, read from the beginning of ix_orders_status_placed_at_id: the two
+    together would be looked for among all orders by their date.
+    """
+    parts = " UNION ALL ".join(
+        f"""
+        SELECT * FROM (
+            SELECT id, number, status, placed_at, customer_id FROM orders
+            WHERE status = '{status}' AND placed_at < :before
+            ORDER BY placed_at, id LIMIT :limit
+        ) AS {status}
+        """
+        for status in _WAITING
     )
-    return statement.params(limit=limit)
-
-
-def count_to_reorder() -> TextualSelect:
-    """How many rows ``to_reorder`` has without a limit; ``MOST_COUNTED + 1`` means more than that.
-
-    Reads ix_products_to_reorder alone.
+    sql = f"""
+        SELECT o.id AS id, o.number AS number, o.status AS status, o.placed_at AS placed_at,
+               c.name AS customer
+        FROM ({parts}) AS o LEFT JOIN customers AS c ON c.id = o.customer_id
+        ORDER BY o.placed_at, o.id LIMIT :limit
     """
+    columns: Columns = {
+        "id": BigInteger(),
+        "number": String(),
+        "status": String(),
+        "placed_at": UtcDateTime(),
+        "customer": String(),
+    }
+    statement = _statement(sql, columns, limit=limit)
+    return statement.bindparams(bindparam("before", before, UtcDateTime()))
+
+
+def first_and_last_day() -> TextualSelect:
+    """One row ``(first, last)``: the days of the oldest and the newest order, NULL of none."""
     sql = """
-        SELECT count(*) AS products
-        FROM (
-            SELECT 1 FROM products AS p WHERE p.active AND p.stock <= p.reorder_level LIMIT :limit
-        ) AS short
+        SELECT (SELECT min(day) FROM sales_days) AS first,
+               (SELECT max(day) FROM sales_days) AS last
     """
-    return _statement(sql, products=Integer()).params(limit=MOST_COUNTED + 1)
-
-
-def first_and_last_order() -> TextualSelect:
-    """One row ``(first, last)``: when the oldest and the newest order were placed, NULL of none.
-
-    Two probes of ix_orders_placed_at_id; asked together in one SELECT, SQLite would read it all.
-    """
-    sql = """
-        SELECT (SELECT min(placed_at) FROM orders) AS first,
-               (SELECT max(placed_at) FROM orders) AS last
-    """
-    return _statement(sql, first=UtcDateTime(), last=UtcDateTime())
+    return _statement(sql, {"first": Date(), "last": Date()})
 
 
 def _statement(
-    sql: str, dialect: str = "", span: Span | None = None, **columns: TypeEngine[Any]
+    sql: str,
+    columns: Columns,
+    *,
+    days: Days | None = None,
+    period: str | None = None,
+    limit: int | None = None,
 ) -> TextualSelect:
-    """``sql`` with its fragments filled in, its moments bound and its columns typed."""
-    clause = text(sql.format(SOLD=SOLD, **FRAGMENTS.get(dialect, {})))
-    if span is not None:
-        clause = clause.bindparams(
-            bindparam("start", span.start, UtcDateTime()),
-            bindparam("end", span.end, UtcDateTime()),
-        )
-    return clause.columns(**columns)
+    """``sql`` with its parameters bound and its columns typed."""
+    values: dict[str, Any] = {}
+    if days is not None:
+        values |= {"first": days.first, "last": days.last}
+    if period is not None:
+        values["period"] = period
+    bound = [bindparam(name, value, TYPES[name]) for name, value in values.items()]
+    if limit is not None:
+        bound.append(bindparam("limit", limit, Integer()))
+    return text(sql).bindparams(*bound).columns(**columns)

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, DecimalException
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
 
+import msgspec
+from flask import current_app
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from backoffice import cache
 from backoffice.dashboard import queries
 from backoffice.dashboard.period import Period, Span
+from backoffice.database import is_busy
 from backoffice.models import REVENUE_STATUSES, OrderStatus
+from backoffice.models.rollup import revenue_of
+from backoffice.rollups.catch_up import catch_up
+from backoffice.rollups.fold import SomebodyElseError, State, fold, state
+from backoffice.rollups.periods import ONE_DAY, PERIODS, Days, days_of
 
 SHOWN = 10
 """Rows of the lists on the page."""
 
+SECONDS_TO_FOLD, SECONDS_TO_WAIT = 1.0, 1.0
+"""How long a page brings the rollups up to date, and how long it waits for its turn to do so."""
+
 
 @dataclass(frozen=True)
 class Bar:
-    """The revenue of one day, month or year, known by its first day."""
+    """What was sold in one day, month or year, known by its first day."""
 
     first_day: date
+    orders: int
     revenue: Decimal
 
 
@@ -44,11 +55,14 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class SoldProduct:
-    """A product with what it sold for in the period, discounts taken off."""
+class Sold:
+    """A product or supplier with what it sold for in the period, discounts taken off.
+
+    ``key`` is the SKU or the code.
+    """
 
     id: int
-    sku: str
+    key: str
     name: str
     quantity: int
     revenue: Decimal
@@ -67,12 +81,42 @@ class ShortProduct:
 
 
 @dataclass(frozen=True)
+class SlowProduct:
+    """An active product with much money in stock, and how many units of it the period sold."""
+
+    id: int
+    sku: str
+    name: str
+    stock: int
+    price: Decimal
+    quantity: int
+
+    @property
+    def value(self) -> Decimal:
+        """What the stock is worth at today's price."""
+        return self.stock * self.price
+
+
+@dataclass(frozen=True)
+class OverdueOrder:
+    """An order that waits to be shipped for longer than it should."""
+
+    id: int
+    number: str
+    status: OrderStatus
+    placed_at: datetime
+    customer: str | None
+
+
+@dataclass(frozen=True)
 class Summary:
     """Figures as of one moment; shown with that moment, so nobody takes them for live.
 
-    ``short_count`` stops at ``queries.MOST_COUNTED`` + 1. ``first_order`` and ``last_order`` are
-    the ends of all orders; they are looked up only when the period has none. ``sold_before`` is
-    what ``before`` sold.
+    ``sold_before`` is what ``before`` sold. ``overdue_before`` is the day before which an order
+    that is not shipped yet was to be shipped. ``stock`` has the number of products of each state:
+    in, low, out, inactive. ``first_day`` and ``last_day`` are the ends of all orders; they are
+    looked up only when the period has none. ``is_behind`` says that there are later changes, which
+    the figures do not have, or not all of them.
     """
 
     as_of: datetime
@@ -81,11 +125,17 @@ class Summary:
     sold: Totals
     sold_before: Totals | None
     orders_by_status: tuple[tuple[OrderStatus, int], ...]
-    best_products: tuple[SoldProduct, ...]
+    best_products: tuple[Sold, ...]
+    best_suppliers: tuple[Sold, ...]
+    slow_products: tuple[SlowProduct, ...]
+    overdue_before: date
+    overdue_count: int
+    overdue_orders: tuple[OverdueOrder, ...]
+    stock: dict[str, int]
     short_products: tuple[ShortProduct, ...]
-    short_count: int
-    first_order: datetime | None
-    last_order: datetime | None
+    first_day: date | None
+    last_day: date | None
+    is_behind: bool
 
     @property
     def before(self) -> Span | None:
@@ -100,76 +150,181 @@ class Summary:
     @property
     def all_orders(self) -> Span | None:
         """The days within which all orders lie, when the period has none of them."""
-        if self.first_order is None or self.last_order is None:
+        if self.first_day is None or self.last_day is None:
             return None
-        return Span(self.first_order.date(), self.last_order.date())
+        return Span(self.first_day, self.last_day)
+
+    @property
+    def short_count(self) -> int:
+        """Active products at or below their reorder level."""
+        return self.stock.get("out", 0) + self.stock.get("low", 0)
 
 
-def current_summary(session: Session, period: Period) -> Summary:
+class Shown(NamedTuple):
+    """A summary, and why it is not of now where it could not be refreshed."""
+
+    summary: Summary
+    trouble: str | None
+
+
+def current_summary(session: Session, period: Period) -> Shown:
     """The cached summary of the data as it stands, or a fresh one when the cache has none.
 
-    One statement for a cached one; six more for a fresh one, seven when the period is empty.
+    One statement for a cached one. While somebody writes all the time, it is made anew at most
+    every ``cache.SUMMARY_EVERY`` seconds, by one caller for all processes.
     """
-    stamp: str = session.execute(queries.newest_change()).scalar_one()
-    key = cache.summary_key(stamp, period.key)
-    kept = cache.fetch(key)
-    summary = from_json(kept, period) if kept else None
-    if summary is None:
-        summary = compute(session, period)
-        cache.keep(key, to_json(summary), cache.SUMMARY_SECONDS)
-    return summary
 
+    def fresh() -> tuple[str, str]:
+        stamp, summary = compute(session, period)
+        return stamp, to_json(summary)
 
-def compute(session: Session, period: Period) -> Summary:
-    """The figures, read from the tables now, all of them as of one moment.
-
-    Ends the session's transaction.
-    """
-    # Noted before the first statement: a change that commits meanwhile may or may not be in.
-    as_of = datetime.now(UTC).replace(microsecond=0)
-    earlier = period.comparable(as_of)
-    with _one_snapshot(session) as (connection, dialect):
-        by_day = connection.execute(queries.revenue_by_day(dialect, period.span)).all()
-        before = connection.execute(queries.totals(dialect, earlier)).one() if earlier else None
-        statuses = connection.execute(queries.orders_by_status(period.span)).all()
-        best = connection.execute(queries.best_products(dialect, period.span, SHOWN)).all()
-        short = connection.execute(queries.to_reorder(SHOWN)).all()
-        short_count = connection.execute(queries.count_to_reorder()).scalar_one()
-        first, last = None, None
-        if not statuses:
-            first, last = connection.execute(queries.first_and_last_order()).one()
-    by_status = dict.fromkeys(OrderStatus, 0) | dict(statuses)
-    return Summary(
-        as_of=as_of,
-        period=period,
-        bars=_bars(period, dict(by_day)),
-        sold=Totals(
-            orders=sum(by_status[status] for status in REVENUE_STATUSES),
-            revenue=sum((revenue for _, revenue in by_day), Decimal(0)),
-        ),
-        sold_before=Totals(*before) if before else None,
-        orders_by_status=tuple(by_status.items()),
-        best_products=tuple(SoldProduct(*row) for row in best),
-        short_products=tuple(ShortProduct(*row) for row in short),
-        short_count=short_count,
-        first_order=first,
-        last_order=last,
+    now = datetime.now(UTC)
+    stamp = _stamp(state(session.connection()), now)
+    session.commit()  # who waits for another's figures keeps no transaction open meanwhile
+    answer = cache.single_flight(
+        cache.summary_key(period.key),
+        stamp,
+        fresh,
+        every=cache.SUMMARY_EVERY,
+        seconds=cache.SUMMARY_SECONDS,
+        expected=is_busy,
     )
+    summary = from_json(answer.text)
+    if summary is None:  # somebody else's, or of another release
+        return Shown(compute(session, period)[1], answer.trouble)
+    # The same days may go by another name: the seven that somebody typed are "7d".
+    return Shown(replace(summary, period=period), answer.trouble)
+
+
+def _stamp(rollups: State, now: datetime) -> str:
+    """What figures of this state of the data are kept under; nothing is kept of one behind.
+
+    With the minute, because a running period is compared with as much of the one before.
+    """
+    behind = "" if rollups.is_current(now.date()) else " behind"
+    return f"{rollups.number} {now:%Y-%m-%d %H:%M}{behind}"
+
+
+def compute(session: Session, period: Period) -> tuple[str, Summary]:
+    """The figures as of now, all of one moment, and their stamp; ends the session's transaction.
+
+    Brings the rollups up to date first. Where much has changed, it does so for a moment only, a
+    thread goes on, and the figures say that they are behind.
+    """
+    session.commit()
+    # Noted before the first statement: a change that commits meanwhile may or may not be in.
+    now = datetime.now(UTC).replace(microsecond=0)
+    _bring_up_to_date()
+    with _one_snapshot(session) as connection:
+        rollups = state(connection)
+        is_behind = not rollups.is_current(now.date())
+        summary = _Reader(connection, period, rollups, now).summary(is_behind)
+    return _stamp(rollups, now), summary
+
+
+def _bring_up_to_date() -> None:
+    try:
+        folded = fold(SECONDS_TO_FOLD, SECONDS_TO_WAIT)
+    except SomebodyElseError:
+        return
+    except OperationalError as error:
+        if not is_busy(error):
+            raise
+        return
+    if folded.left:
+        catch_up(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the figures of one period in one transaction."""
+
+    connection: Connection
+    period: Period
+    rollups: State
+    now: datetime
+
+    def summary(self, is_behind: bool) -> Summary:
+        days = Days(self.period.span.first, self.period.span.last)
+        kept = self._kept(days)
+        by_day = self._all(queries.sales_by_day(days))
+        by_status = dict.fromkeys(OrderStatus, 0) | dict(self._all(queries.orders_by_status(days)))
+        first, last = None, None
+        if not any(by_status.values()):
+            first, last = self.connection.execute(queries.first_and_last_day()).one()
+        overdue_before = self.now.date() - timedelta(days=current_app.config["OVERDUE_DAYS"])
+        midnight = datetime.combine(overdue_before, time(), UTC)
+        return Summary(
+            as_of=(self.rollups.at or self.now) if is_behind else self.now,
+            period=self.period,
+            bars=_bars(self.period, by_day),
+            sold=Totals(
+                orders=sum(by_status[status] for status in REVENUE_STATUSES),
+                revenue=sum((revenue_of(row.units, row.rest) for row in by_day), Decimal(0)),
+            ),
+            sold_before=self._sold(self.period.comparable(self.now)),
+            orders_by_status=tuple(by_status.items()),
+            best_products=self._best(queries.best_products(days, kept, SHOWN)),
+            best_suppliers=self._best(queries.best_suppliers(days, kept, SHOWN)),
+            slow_products=tuple(
+                SlowProduct(*row) for row in self._all(queries.slowest_products(days, kept, SHOWN))
+            ),
+            overdue_before=overdue_before,
+            overdue_count=self.connection.execute(
+                queries.count_overdue(overdue_before)
+            ).scalar_one(),
+            overdue_orders=tuple(
+                OverdueOrder(*row) for row in self._all(queries.overdue(midnight, SHOWN))
+            ),
+            stock=dict(self._all(queries.stock_states())),
+            short_products=tuple(
+                ShortProduct(*row) for row in self._all(queries.to_reorder(SHOWN))
+            ),
+            first_day=first,
+            last_day=last,
+            is_behind=is_behind,
+        )
+
+    def _all(self, statement: Any) -> list[Any]:
+        return list(self.connection.execute(statement).all())
+
+    def _kept(self, days: Days) -> str | None:
+        """The name under which the rollups have the sums of ``days``."""
+        day = self.rollups.day
+        return next((name for name in PERIODS if day and days_of(name, day) == days), None)
+
+    def _best(self, statement: Any) -> tuple[Sold, ...]:
+        return tuple(
+            Sold(row[0], row[1], row[2], row.quantity, revenue_of(row.units, row.rest))
+            for row in self._all(statement)
+        )
+
+    def _sold(self, span: Span | None) -> Totals | None:
+        """What a span sold; the last day of one that is not over is read from the orders."""
+        if span is None:
+            return None
+        last = span.last if span.until is None else span.last - ONE_DAY
+        parts = self._all(queries.sales(Days(span.first, last)))
+        if span.until:
+            part = Span(span.last, span.last, span.until)
+            parts += self._all(queries.sales_of_part(self.connection.dialect.name, part))
+        return Totals(
+            orders=sum(part.orders for part in parts),
+            revenue=sum((revenue_of(part.units, part.rest) for part in parts), Decimal(0)),
+        )
 
 
 @contextmanager
-def _one_snapshot(session: Session) -> Iterator[tuple[Connection, str]]:
-    """A transaction of its own in which all statements see the same rows; and the dialect's name.
+def _one_snapshot(session: Session) -> Iterator[Connection]:
+    """A transaction of its own in which all statements see the same rows.
 
     PostgreSQL's usual one looks anew for each statement; SQLite's never does. It takes the place
     of the session's, which only read: two connections a page could use up the pool.
     """
-    session.commit()
-    options = {}
+    options: dict[str, Any] = {"begins_reading": True}
     if session.get_bind().dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    connection = session.connection(execution_options=options)
-    yield connection, connection.dialect.name
+    yield session.connection(execution_options=options)
     session.commit()
 
 
@@ -182,50 +337,23 @@ def percent_change(now: Decimal | int | None, before: Decimal | int | None) -> D
 
 
 def to_json(summary: Summary) -> str:
-    """Everything but the period, which the reader knows: it is in the key."""
-    fields = asdict(summary)
-    del fields["period"]
-    return json.dumps(fields, default=str)
+    """The summary as text, without loss."""
+    return msgspec.json.encode(summary).decode()
 
 
-def from_json(text: str, period: Period) -> Summary | None:
+def from_json(text: str) -> Summary | None:
     """The summary that ``to_json`` wrote; None of any other text, such as a former release's."""
     try:
-        fields: dict[str, Any] = json.loads(text)
-        bars = ((date.fromisoformat(bar["first_day"]), bar["revenue"]) for bar in fields["bars"])
-        return Summary(
-            as_of=datetime.fromisoformat(fields["as_of"]),
-            period=period,
-            bars=tuple(Bar(day, Decimal(revenue)) for day, revenue in bars),
-            sold=_totals(fields["sold"]),
-            sold_before=_totals(fields["sold_before"]) if fields["sold_before"] else None,
-            orders_by_status=tuple(
-                (OrderStatus(status), int(orders)) for status, orders in fields["orders_by_status"]
-            ),
-            best_products=tuple(
-                SoldProduct(**product | {"revenue": Decimal(product["revenue"])})
-                for product in fields["best_products"]
-            ),
-            short_products=tuple(ShortProduct(**product) for product in fields["short_products"]),
-            short_count=int(fields["short_count"]),
-            first_order=_moment(fields["first_order"]),
-            last_order=_moment(fields["last_order"]),
-        )
-    except (ValueError, LookupError, TypeError, DecimalException):
+        return msgspec.json.decode(text, type=Summary)
+    except msgspec.MsgspecError:
         return None
 
 
-def _totals(fields: dict[str, Any]) -> Totals:
-    return Totals(int(fields["orders"]), Decimal(fields["revenue"]))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _bars(period: Period, by_day: dict[date, Decimal]) -> tuple[Bar, ...]:
-    """The revenue of each bar of the period, zero where nothing was sold."""
-    revenue = dict.fromkeys(period.bars(), Decimal(0))
-    for day, amount in by_day.items():
-        revenue[period.grain.first_day(day)] += amount
-    return tuple(Bar(first_day, amount) for first_day, amount in revenue.items())
+def _bars(period: Period, by_day: list[Any]) -> tuple[Bar, ...]:
+    """What each bar of the period sold, nothing included."""
+    bars = {first: Bar(first, 0, Decimal(0)) for first in period.bars()}
+    for day, orders, units, rest in by_day:
+        first = period.grain.first_day(day)
+        bar = bars[first]
+        bars[first] = Bar(first, bar.orders + orders, bar.revenue + revenue_of(units, rest))
+    return tuple(bars.values())

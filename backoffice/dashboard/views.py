@@ -17,7 +17,6 @@ from backoffice.dashboard.period import (
     is_day,
     named_period,
 )
-from backoffice.dashboard.queries import MOST_COUNTED
 from backoffice.dashboard.summary import current_summary, percent_change
 from backoffice.database import db
 
@@ -34,17 +33,17 @@ class DashboardView(Guarded, AdminIndexView):
         except PeriodError as error:
             problem = str(error)
             period = named_period(DEFAULT, today)
-        summary = current_summary(db.session(), period)
+        summary, trouble = current_summary(db.session(), period)
         chart = charts.column_chart(
             [(bar.first_day, bar.revenue) for bar in summary.bars], period.grain
         )
         page: str = self.render(
             "dashboard/index.html",
             summary=summary,
+            trouble=trouble,
             chart=chart,
             charts=charts,
             percent_change=percent_change,
-            most_counted=MOST_COUNTED,
             periods=PERIODS,
             problem=problem,
             is_day=is_day,

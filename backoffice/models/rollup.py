@@ -10,6 +10,8 @@ to it, and neither sees what the other did.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -23,11 +25,17 @@ from sqlalchemy import (
 )
 
 from backoffice.database import Base
-from backoffice.models.columns import BIG_KEY
+from backoffice.models.columns import BIG_KEY, UtcDateTime
 
 REST = 100_000_000
 """A revenue is whole ``units`` and a ``rest`` from 0 to below this, in 1e-8: so a sum is exact on
 both databases, and two of them sort without being put together."""
+
+
+def revenue_of(units: int | None, rest: int | None) -> Decimal:
+    """The exact amount of both parts; 0 of no rows."""
+    return Decimal(units or 0) + Decimal(rest or 0).scaleb(-8)
+
 
 # What changed: of "day" the key is the day as in 20260131, of "order" and "product" an id, of
 # "catalog" and "all" 0. PostgreSQL has a row for each transaction that says so, because of two
@@ -41,13 +49,15 @@ rollup_changes = Table(
     sqlite_with_rowid=False,
 )
 
-# One row: how often the tables below were brought up to date, and on which day they were last.
+# One row: how often the tables below were brought up to date, the last day of their periods, and
+# the moment up to which they have every change.
 rollup_state = Table(
     "rollup_state",
     Base.metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     Column("day", Date),
+    Column("at", UtcDateTime),
 )
 
 # Orders of each status by the day (UTC) on which they were placed, and what their lines amount to.

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.config import ROOT
 from backoffice.database import SQLITE_PRAGMAS, begins_reading, db
+from backoffice.models.rollup import missing_triggers
 from backoffice.models.searched import wrong_search
 from backoffice.monitoring.drift import differences
 
@@ -121,10 +122,20 @@ def check_search(connection: Connection) -> Iterator[Finding]:
         yield Finding(problem, "run `manage.py indexes build`, which fills the search anew")
 
 
+def check_rollups(connection: Connection) -> Iterator[Finding]:
+    """The triggers are there by which the dashboard's sums see every change."""
+    for name in missing_triggers(connection):
+        yield Finding(
+            f"{name}: the trigger is gone, so the dashboard does not see changes",
+            "run `manage.py rollups rebuild`, which makes it and the sums again",
+        )
+
+
 CHECKS: dict[str, Callable[[Connection], Iterator[Finding]]] = {
     "connection settings": check_connection,
     "references between rows": check_references,
     "tables as the models declare": check_tables,
     "search": check_search,
+    "rollups": check_rollups,
 }
 """What `doctor` looks at once the database answers and is migrated."""

@@ -34,11 +34,13 @@ class State(NamedTuple):
     """How far the rollups are.
 
     ``number`` counts the times they were brought up to date, ``day`` is the last day of their
-    periods, and ``waiting`` says whether there are changes that they have not seen.
+    periods, ``at`` the moment up to which they have every change, and ``waiting`` says whether
+    there are changes that they have not seen.
     """
 
     number: int
     day: date | None
+    at: datetime | None
     waiting: bool
 
     def is_current(self, today: date) -> bool:
@@ -61,11 +63,11 @@ class SomebodyElseError(Exception):
 def state(connection: Connection) -> State:
     """How far the rollups are in what ``connection`` sees: one statement, a probe of each table."""
     row = connection.execute(
-        text("SELECT number, day, EXISTS (SELECT 1 FROM rollup_changes) FROM rollup_state").columns(
-            day=statements.TYPES["first"]
-        )
+        text(
+            "SELECT number, day, at, EXISTS (SELECT 1 FROM rollup_changes) FROM rollup_state"
+        ).columns(day=statements.TYPES["day"], at=statements.TYPES["at"])
     ).one()
-    return State(row[0], row[1], bool(row[2]))
+    return State(row[0], row[1], row[2], bool(row[3]))
 
 
 def fold(seconds: float | None = None, patience: float = 10, today: date | None = None) -> Folded:
@@ -88,8 +90,9 @@ def fold(seconds: float | None = None, patience: float = 10, today: date | None 
     with _connection(patience) as connection:
         pace = _Pace()
         while True:
+            began = datetime.now(UTC)  # a change that commits from now on may not be seen
             with _step(connection, patience):
-                done = _Step(connection, today or datetime.now(UTC).date(), pace).run()
+                done = _Step(connection, began, today or began.date(), pace).run()
             folded.days += done.days
             folded.left = done.left
             if not done.more or (until is not None and monotonic() > until):
@@ -180,6 +183,7 @@ class _Step:
     """What one transaction does: whatever is in the queue but days, and then some days."""
 
     connection: Connection
+    began: datetime
     today: date
     pace: _Pace
 
@@ -202,14 +206,10 @@ class _Step:
         keys = self._waiting("day")
         days = self._take(keys)
         self._add_up_stock()
-        connection.execute(
-            text("UPDATE rollup_state SET number = number + 1, day = :day").bindparams(
-                statements.day_parameter("day", self.today)
-            )
-        )
-        orders = "order" in what and bool(self._waiting("order", limit=1))
         left = len(keys) - days
-        return _Done(days, left, bool(left or orders))
+        more = bool(left) or ("order" in what and bool(self._waiting("order", limit=1)))
+        run(connection, statements.NOTE, day=self.today, at=None if more else self.began)
+        return _Done(days, left, more)
 
     def _waiting(self, what: str, limit: int = -1) -> list[int]:
         """The keys in the queue, the largest first."""

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Date, String, TextClause, bindparam, text
+from sqlalchemy import BigInteger, Connection, Date, String, TextClause, bindparam, text
 from sqlalchemy.types import TypeEngine
 
 from backoffice.models import REVENUE_STATUSES
@@ -263,6 +262,10 @@ COUNT_STOCK = (
     """,
 )
 
+NOTE = """
+    UPDATE rollup_state SET number = number + 1, day = :day, at = coalesce(:at, at)
+"""
+
 ADD_UP_STOCK = (
     """
     INSERT INTO stock_states (state, writer, products)
@@ -299,11 +302,6 @@ def run(connection: Connection, *statements: str, **values: Any) -> Any:
     return result
 
 
-def day_parameter(name: str, day: date) -> BindParameter[date]:
-    """A day for a statement of one's own: SQLite's driver would not take it otherwise."""
-    return bindparam(name, day, Date())
-
-
 def _day_to_key(dialect: str) -> str:
     if dialect == "sqlite":
         return DAY_KEY["sqlite"].format("day")
@@ -311,6 +309,8 @@ def _day_to_key(dialect: str) -> str:
 
 
 TYPES: dict[str, TypeEngine[Any]] = {
+    "day": Date(),
+    "at": UtcDateTime(),
     "first": Date(),
     "last": Date(),
     "start": UtcDateTime(),
@@ -323,7 +323,7 @@ def _bound(clause: TextClause, values: dict[str, Any]) -> TextClause:
     named = clause._bindparams  # noqa: SLF001 - no public way to ask which parameters it has
     return clause.bindparams(
         *(
-            bindparam(name, value)
+            bindparam(name, value, BigInteger())
             if isinstance(value, int)
             else bindparam(name, value, TYPES[name])
             for name, value in values.items()

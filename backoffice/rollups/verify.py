@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from backoffice.database import allow_long_work, begins_reading, db
-from backoffice.models.rollup import missing_triggers, stock_state
+from backoffice.models.rollup import create_triggers, missing_triggers, stock_state
 from backoffice.rollups.fold import fold, state
 from backoffice.rollups.periods import PERIODS, days_of
 from backoffice.rollups.statements import run
@@ -163,6 +163,7 @@ def rebuild(progress: Callable[[int, int], None] | None = None) -> int:
     :param progress: Called now and then with the number of days that are done, and of all.
     """
     with begins_reading(db.engine, reads=False).connect() as connection, connection.begin():
+        create_triggers(connection)
         connection.execute(
             text("INSERT INTO rollup_changes VALUES ('all', 0, 0) ON CONFLICT DO NOTHING")
         )

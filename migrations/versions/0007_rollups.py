@@ -7,6 +7,7 @@ by `manage.py rollups rebuild`, in transactions that are short.
 import sqlalchemy as sa
 from alembic import op
 
+from backoffice.models import columns
 from backoffice.models.columns import BIG_KEY
 from backoffice.models.rollup import drop_triggers
 
@@ -32,6 +33,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), **KEY),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("day", sa.Date()),
+        sa.Column("at", columns.UtcDateTime()),
     )
     op.create_table(
         "sales_days",
@@ -71,7 +73,7 @@ def upgrade() -> None:
     )
     for name, key in (("product_periods", "product_id"), ("supplier_periods", "supplier_id")):
         op.create_index(f"ix_{name}_best", name, ["period", "units", "rest", key])
-    op.bulk_insert(state, [{"id": 1, "number": 0, "day": None}])
+    op.bulk_insert(state, [{"id": 1, "number": 0, "day": None, "at": None}])
     op.bulk_insert(changes, [{"what": "all", "key": 0, "writer": 0}])
 
 

@@ -11,6 +11,7 @@ import pytest
 from backoffice import cache
 from backoffice.database import db
 from backoffice.models import OrderStatus
+from backoffice.rollups.fold import fold
 from tests.conftest import shared
 from tests.dashboard.figures import Sale, save
 from tests.redis_server import redis
@@ -25,6 +26,7 @@ def keep(app):
     def keep(sales):
         with app.app_context():
             save(db.session, list(sales))
+            fold()
 
     return keep
 
@@ -133,7 +135,7 @@ class TestDashboard:
         moment = re.search(r"As of <time [^>]*>", first)
         assert moment is not None
         assert moment[0] in second
-        assert (len(fresh), len(kept)) == (8, 2), "\n".join(fresh + kept)
+        assert (len(fresh), len(kept)) == (15, 2), "\n".join(fresh + kept)
 
 
 class TestNorthwind:
