@@ -16,6 +16,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
+from backoffice.cache import redis_options
 from backoffice.database import begins_reading, db
 from backoffice.imports import jobs, uploads
 
@@ -46,7 +47,7 @@ def queue_of(app: Flask) -> Any:
     return app.extensions["import_jobs"]
 
 
-def _new_queue(app: Flask) -> Any:
+def _new_queue(app: Flask, *, for_workers: bool = False) -> Any:
     from huey import RedisHuey, SqliteHuey  # noqa: PLC0415
     from huey.registry import Message  # noqa: PLC0415
     from huey.serializer import Serializer  # noqa: PLC0415
@@ -62,7 +63,12 @@ def _new_queue(app: Flask) -> Any:
 
     options: dict[str, Any] = {"name": "backoffice", "results": False, "serializer": Plain()}
     if app.config["REDIS_URL"]:
-        queue = RedisHuey(url=app.config["REDIS_URL"], **options)
+        from redis import ConnectionPool  # noqa: PLC0415 - the embedded default needs no Redis
+
+        # A page does not wait for a Redis that hangs; workers wait in it for what there is to do.
+        patience = {} if for_workers else redis_options()
+        pool = ConnectionPool.from_url(app.config["REDIS_URL"], **patience)
+        queue = RedisHuey(connection_pool=pool, **options)
     else:
         file = Path(app.instance_path) / "jobs.db"
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,7 +102,8 @@ class Workers:
                 pass
 
         self.app = app
-        self.queue = queue_of(app)
+        is_shared = app.config["REDIS_URL"] is not None
+        self.queue = _new_queue(app, for_workers=True) if is_shared else queue_of(app)
         self.consumer = Quiet(self.queue, workers=count, periodic=False, max_delay=1.0)
         self.looking = Thread(target=self._look_after, name="look after imports", daemon=True)
 
