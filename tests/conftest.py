@@ -25,7 +25,6 @@ from backoffice.config import Settings
 from backoffice.database import Base, db
 from backoffice.indexes.plan import online_indexes
 from backoffice.models import ROLLUPS, User
-from backoffice.models.rollup import rollup_state
 from tests.factories import Make
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -125,10 +124,9 @@ def app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Iterato
         with db.engine.begin() as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(table.delete())
-            # Once more what the triggers wrote meanwhile, and as a migration leaves it.
+            # Once more what the triggers wrote meanwhile.
             for table in ROLLUPS:
                 connection.execute(table.delete())
-            connection.execute(rollup_state.insert().values(id=1, number=0))
         cache.clear()
         forget_tries(app)
 

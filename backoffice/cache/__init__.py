@@ -7,7 +7,6 @@ is not for all of them.
 """
 
 from backoffice.cache.flight import Answer, single_flight
-from backoffice.cache.former import fetch, keep
 from backoffice.cache.keys import SUMMARY_EVERY, SUMMARY_SECONDS, summary_key
 from backoffice.cache.shared import redis_options
 from backoffice.cache.shelf import clear, init_app, state
@@ -17,9 +16,7 @@ __all__ = [
     "SUMMARY_SECONDS",
     "Answer",
     "clear",
-    "fetch",
     "init_app",
-    "keep",
     "redis_options",
     "single_flight",
     "state",

@@ -34,9 +34,9 @@ LEASE_SECONDS = 1.5
 LOOK = "look"
 
 
-def summary_key(*period: str) -> str:
+def summary_key(period: str) -> str:
     """The dashboard's figures of a period, by the period's own key."""
-    return ":".join(("summary", *period))
+    return f"summary:{period}"
 
 
 def turn_key(key: str) -> str:

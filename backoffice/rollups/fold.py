@@ -66,7 +66,9 @@ def state(connection: Connection) -> State:
         text(
             "SELECT number, day, at, EXISTS (SELECT 1 FROM rollup_changes) FROM rollup_state"
         ).columns(day=statements.TYPES["day"], at=statements.TYPES["at"])
-    ).one()
+    ).one_or_none()
+    if row is None:  # somebody emptied the tables
+        return State(0, None, None, True)
     return State(row[0], row[1], row[2], bool(row[3]))
 
 
@@ -194,10 +196,10 @@ class _Step:
         if not what and current.day == self.today:
             return _Done(0, 0, False)
         if "all" in what:
-            self._begin_anew()
-            current = current._replace(day=None)
-        if current.day != self.today:
-            self._move_on(current.day)
+            run(connection, *statements.BEGIN_ANEW)
+        before = None if "all" in what else current.day
+        if before != self.today:
+            self._move_on(before)
         if "product" in what:
             self._follow_suppliers()
         self._forget("all", "product", "catalog")
@@ -230,18 +232,12 @@ class _Step:
                 text("DELETE FROM rollup_changes WHERE what = :what"), {"what": kind}
             )
 
-    def _begin_anew(self) -> None:
-        """Everything counts as changed. Days keep what they have until they are read again."""
-        self.connection.execute(text("DELETE FROM product_periods"))
-        self.connection.execute(text("DELETE FROM supplier_periods"))
-        run(self.connection, statements.EVERY_DAY, *statements.COUNT_STOCK)
-
     def _move_on(self, before: date | None) -> None:
         """Take into the periods the days that have come, and out of them those that have gone."""
         for period in PERIODS:
             new = days_of(period, self.today)
             old = days_of(period, before) if before else None
-            if old and not new.meets(old):
+            if old is None or not new.meets(old):
                 for table in ("product_periods", "supplier_periods"):
                     self.connection.execute(
                         text(f"DELETE FROM {table} WHERE period = :period"),

@@ -244,17 +244,18 @@ LAST_ORDER = """
     ) AS first
 """
 
-EVERY_DAY = """
+# Days keep what all sold until they are read again. What each product sold goes at once, and
+# comes back day by day: to add up the periods of a large table takes longer than writers may wait.
+BEGIN_ANEW = (
+    "DELETE FROM product_days",
+    """
     INSERT INTO rollup_changes (what, key, writer)
     SELECT 'day', day, 0 FROM (
         SELECT DISTINCT {key} AS day FROM orders AS o
         UNION SELECT DISTINCT {sales_key} FROM sales_days
-        UNION SELECT DISTINCT {sales_key} FROM product_days
     ) AS days
     WHERE true ON CONFLICT DO NOTHING
-"""
-
-COUNT_STOCK = (
+    """,
     "DELETE FROM stock_states",
     f"""
     INSERT INTO stock_states (state, writer, products)
@@ -263,7 +264,10 @@ COUNT_STOCK = (
 )
 
 NOTE = """
-    UPDATE rollup_state SET number = number + 1, day = :day, at = coalesce(:at, at)
+    INSERT INTO rollup_state (id, number, day, at) VALUES (1, 1, :day, :at)
+    ON CONFLICT (id) DO UPDATE SET
+        number = rollup_state.number + 1, day = excluded.day,
+        at = coalesce(excluded.at, rollup_state.at)
 """
 
 ADD_UP_STOCK = (

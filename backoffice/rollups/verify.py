@@ -157,8 +157,7 @@ def verify() -> Verdict:
 def rebuild(progress: Callable[[int, int], None] | None = None) -> int:
     """Remake all of them in short transactions, newest days first; returns how many days.
 
-    Days have their former sums until they are read again, so the dashboard goes on; it says that
-    it is catching up.
+    The dashboard goes on and says that it is catching up.
 
     :param progress: Called now and then with the number of days that are done, and of all.
     """
