@@ -81,8 +81,7 @@ _SUPPLIER = f"""
 TEMPORARY = {
     "rollup_lines": "day DATE, status VARCHAR(16), product_id BIGINT, "
     "quantity BIGINT, units BIGINT, rest BIGINT",
-    "rollup_diff": "day DATE, product_id BIGINT, supplier_id BIGINT, "
-    "quantity BIGINT, units BIGINT, rest BIGINT",
+    "rollup_diff": "day DATE, product_id BIGINT, quantity BIGINT, units BIGINT, rest BIGINT",
     "rollup_moves": "period VARCHAR(8), product_id BIGINT, supplier_id BIGINT, "
     "quantity BIGINT, units BIGINT, rest BIGINT",
 }
@@ -116,18 +115,14 @@ WRITE_SALES = (
 
 COMPARE = """
     INSERT INTO rollup_diff
-    SELECT d.day, d.product_id, {SUPPLIER}, d.quantity, d.units, d.rest
+    SELECT day, product_id, {SUMS}
     FROM (
-        SELECT day, product_id, {SUMS}
-        FROM (
-            SELECT day, product_id, quantity, units, rest FROM rollup_lines WHERE {SOLD}
-            UNION ALL
-            SELECT day, product_id, -quantity, -units, -rest FROM product_days WHERE {DAYS}
-        ) AS sides
-        GROUP BY day, product_id
-        HAVING {DIFFER}
-    ) AS d
-    LEFT JOIN products AS p ON p.id = d.product_id
+        SELECT day, product_id, quantity, units, rest FROM rollup_lines WHERE {SOLD}
+        UNION ALL
+        SELECT day, product_id, -quantity, -units, -rest FROM product_days WHERE {DAYS}
+    ) AS sides
+    GROUP BY day, product_id
+    HAVING {DIFFER}
 """
 
 _ADD = f"""
@@ -152,8 +147,9 @@ WRITE_PRODUCTS = (
 
 MOVE_DIFFERENCE = """
     INSERT INTO rollup_moves
-    SELECT :period, product_id, supplier_id, {SUMS}
-    FROM rollup_diff WHERE {DAYS} GROUP BY product_id, supplier_id
+    SELECT :period, d.product_id, {SUPPLIER}, d.quantity, d.units, d.rest
+    FROM (SELECT product_id, {SUMS} FROM rollup_diff WHERE {DAYS} GROUP BY product_id) AS d
+    LEFT JOIN products AS p ON p.id = d.product_id
 """
 
 MOVE_DAYS = """
@@ -218,7 +214,8 @@ def apply_moves(table: str, key: str) -> tuple[str, str]:
     add = (
         f"INSERT INTO {table} (period, {key}, {names}quantity, units, rest) "
         f"SELECT period, {key}, {also}{{SUMS}} FROM rollup_moves GROUP BY period, {key} "
-        f"HAVING {{DIFFER}} ON CONFLICT (period, {key}) DO UPDATE SET {_ADD.format(table=table)}"
+        f"HAVING {{DIFFER}} ORDER BY period, {key} "
+        f"ON CONFLICT (period, {key}) DO UPDATE SET {_ADD.format(table=table)}"
     )
     drop = (
         f"DELETE FROM {table} WHERE quantity = 0 AND (period, {key}) IN "
