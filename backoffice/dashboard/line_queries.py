@@ -94,12 +94,15 @@ def totals(dialect: str, kind: str, key: int | str, span: Span) -> TextualSelect
     )
 
 
-def lines(dialect: str, kind: str, key: int | str, span: Span, page: Page | None) -> TextualSelect:
+def lines(
+    dialect: str, kind: str, key: int | str, span: Span, *, page: Page | None
+) -> TextualSelect:
     """The lines with order, customer and product, newest order first.
 
     :param page: None for all of them.
     """
-    clause = _bound(_LINES, dialect, kind, key, span, "LIMIT :size OFFSET :skip" if page else "")
+    limit = "LIMIT :size OFFSET :skip" if page else ""
+    clause = _bound(_LINES, dialect, kind, key, span, limit=limit)
     if page:
         clause = clause.bindparams(
             bindparam("size", page.size, Integer()), bindparam("skip", page.skip, BigInteger())
@@ -121,7 +124,7 @@ def lines(dialect: str, kind: str, key: int | str, span: Span, page: Page | None
 
 
 def _bound(
-    sql: str, dialect: str, kind: str, key: int | str, span: Span, limit: str = ""
+    sql: str, dialect: str, kind: str, key: int | str, span: Span, *, limit: str = ""
 ) -> TextClause:
     found, which = SUBJECTS[kind]
     values: list[Any] = [

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from backoffice.dashboard import report_queries
-from backoffice.dashboard.period import ONE_DAY, Grain, Period, Span, day_text
+from backoffice.dashboard.period import ONE_DAY, Grain, Period, Span
 from backoffice.dashboard.report_queries import NO_CATEGORY, Page, Sort
 from backoffice.database import is_busy
 from backoffice.rollups.fold import SomebodyElseError, fold
@@ -129,16 +129,18 @@ def compared_days(period: Period, now: datetime) -> Span | None:
 
 
 def read(
-    session: Session, kind: str, period: Period, sort: Sort, page: Page, freshness: Freshness
+    session: Session, kind: str, period: Period, *, sort: Sort, page: Page, freshness: Freshness
 ) -> Report:
     """A page of the report on ``kind``, by one statement."""
     compared = None if kind == MONTHS else compared_days(period, freshness.as_of)
     with one_snapshot(session) as connection:
         dialect = connection.dialect.name
         if kind == MONTHS:
-            statement = report_queries.months(dialect, period.span, sort, page)
+            statement = report_queries.months(dialect, period.span, sort=sort, page=page)
         else:
-            statement = report_queries.ranked(dialect, kind, period.span, compared, sort, page)
+            statement = report_queries.ranked(
+                dialect, kind, period.span, compared, sort=sort, page=page
+            )
         found = [row._mapping for row in connection.execute(statement)]  # noqa: SLF001 - documented
     total = found[0]
     return Report(

@@ -86,10 +86,10 @@ def asked(kind: str, args: Mapping[str, str], today: date, subject: dict[str, st
         if name in SORTS[kind]:
             sort = Sort(name, text != name)
         else:
-            complaints.append("There is no such order here.")
+            complaints.append("This order of rows is not known; this is the usual one.")
     if text := args.get("page"):
         if re.fullmatch("[1-9][0-9]{0,8}", text):
             page = int(text)
         else:
-            complaints.append("Pages are numbered from 1.")
+            complaints.append("Pages are numbered from 1; this is the first.")
     return Asked(kind, period, sort, page, subject, problem, tuple(complaints))

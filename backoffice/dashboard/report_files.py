@@ -60,11 +60,12 @@ class Computed(Extract):
     def chunks(
         self, prepare: Callable[[Connection], None], seconds: float | None = None
     ) -> Generator[Sequence[Sequence[Any]]]:
+        names = [column.name for column in self.found]
         with closing(Extract(self.statement, self.found).chunks(prepare, seconds)) as chunks:
             for rows in chunks:
                 cells = [
                     tuple(row[column.name] for column in self.columns)
-                    for row in self.made([row._mapping for row in rows])  # noqa: SLF001 - documented
+                    for row in self.made([dict(zip(names, row, strict=True)) for row in rows])
                 ]
                 if cells:
                     yield cells
@@ -74,9 +75,11 @@ def report_file(dialect: str, asked: Asked, today: date, compared: Span | None) 
     """All rows of the report in its order, on whatever page it is."""
     kind, period = asked.kind, asked.period
     if kind == MONTHS:
-        statement = report_queries.months(dialect, period.span, asked.sort, None)
+        statement = report_queries.months(dialect, period.span, sort=asked.sort, page=None)
     else:
-        statement = report_queries.ranked(dialect, kind, period.span, compared, asked.sort, None)
+        statement = report_queries.ranked(
+            dialect, kind, period.span, compared, sort=asked.sort, page=None
+        )
 
     def made(found: Sequence[Any]) -> Iterable[dict[str, Any]]:
         total = money(found[0]["all_units"], found[0]["all_rest"])
@@ -88,7 +91,7 @@ def report_file(dialect: str, asked: Asked, today: date, compared: Span | None) 
 
 def lines_file(dialect: str, asked: Asked, subject: Subject) -> Computed:
     """All lines, newest order first."""
-    statement = line_queries.lines(dialect, subject.kind, subject.key, asked.period.span, None)
+    statement = line_queries.lines(dialect, subject.kind, subject.key, asked.period.span, page=None)
     names = (
         *("order", "placed_at", "customer", "sku", "product"),
         *("quantity", "unit_price", "discount", "amount"),

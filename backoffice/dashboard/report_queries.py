@@ -203,6 +203,7 @@ def ranked(
     kind: str,
     span: Span,
     before: Span | None,
+    *,
     sort: Sort,
     page: Page | None,
 ) -> TextualSelect:
@@ -250,9 +251,7 @@ def ranked(
     )
 
 
-def months(
-    dialect: str, span: Span, sort: Sort, page: Page | None
-) -> TextualSelect:
+def months(dialect: str, span: Span, *, sort: Sort, page: Page | None) -> TextualSelect:
     """The months of the span, none left out, each beside the one before it; sums of all in each.
 
     The month before the first is read when that one is whole. Reads sales_days by its key.

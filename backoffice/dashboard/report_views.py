@@ -42,7 +42,7 @@ class ReportView(Guarded, BaseView):
 
     @expose("/")
     def index_view(self) -> Any:
-        period = {name: request.args.get(name) for name in ("period", "from", "to")}
+        period: dict[str, Any] = {name: request.args.get(name) for name in ("period", "from", "to")}
         return redirect(url_for(".report_view", kind="products", **period))
 
     @expose(f"/{KINDS}/")
@@ -50,7 +50,9 @@ class ReportView(Guarded, BaseView):
         """A page of the report, as of a moment that it names."""
         state = self._asked(kind)
         freshness = brought_up_to_date(db.session())
-        report = read(db.session(), kind, state.period, state.sort, state.rows, freshness)
+        report = read(
+            db.session(), kind, state.period, sort=state.sort, page=state.rows, freshness=freshness
+        )
         return self._page(
             "dashboard/report.html",
             state,

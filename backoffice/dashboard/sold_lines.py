@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -97,9 +96,13 @@ def read_lines(session: Session, subject: Subject, span: Span, page: Page) -> So
     """A page of the lines, by two statements that see the same."""
     as_of = datetime.now(UTC).replace(microsecond=0)
     with one_snapshot(session) as connection:
-        about: tuple[Any, ...] = (connection.dialect.name, subject.kind, subject.key, span)
-        total = connection.execute(line_queries.totals(*about)).one()
-        rows = connection.execute(line_queries.lines(*about, page)).all() if total.lines else []
+        dialect = connection.dialect.name
+        total = connection.execute(
+            line_queries.totals(dialect, subject.kind, subject.key, span)
+        ).one()
+        rows = connection.execute(
+            line_queries.lines(dialect, subject.kind, subject.key, span, page=page)
+        ).all()
     return SoldLines(
         freshness=Freshness(as_of),
         subject=subject,

@@ -119,9 +119,7 @@ def _as_xlsx(rows: Extract, name: str, until_sent: ExitStack) -> Response:
     until_sent.enter_context(file)
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    response = send_file(
-        file, XLSX_TYPE, as_attachment=True, download_name=name, conditional=False
-    )
+    response = send_file(file, XLSX_TYPE, as_attachment=True, download_name=name, conditional=False)
     response.content_length = size
     response.direct_passthrough = False  # by it a server would only close the file
     return response
