@@ -658,7 +658,7 @@ class TestPlans:
                 assert len(
                     re.findall(r"SEARCH product_days USING PRIMARY KEY \(day>", plan)
                 ) == 2 or (len(re.findall(r"product_days_pkey|pk_product_days", plan)) == 2), plan
-                assert not re.search(self.WHOLE.format("product_days|orders|order_lines"), plan)
+                assert not re.search(self.WHOLE.format("product_days|orders"), plan, re.M)
 
     def test_of_months_read_days_by_the_key_of_the_rollup(self, crowded):
         app, *_ = crowded
@@ -694,7 +694,7 @@ class TestPlans:
 
         indexes = r"ix_orders_(status_)?placed_at_id"
         assert len(re.findall(indexes, plan)) >= 3, plan
-        assert "order_lines_order_id" in plan
+        assert re.search("order_lines_order_id|sqlite_autoindex_order_lines", plan), plan
         assert not re.search(self.WHOLE.format("o|l|orders|order_lines"), plan, re.M), plan
 
     def test_of_a_product_s_lines_go_from_its_lines_to_their_orders(self, crowded):
