@@ -334,7 +334,10 @@ class TestReading:
                 found |= {
                     plain(urljoin(page, unescape(link)).split("#")[0])
                     for link in re.findall(r'(?:href|action|data-lookup)="([^"]+)"', response.text)
-                } - {"/logout", "/admin/reports/lines/"}  # a form, with a field for what lines are of
+                } - {
+                    "/logout",
+                    "/admin/reports/lines/",
+                }  # a form, with a field for what lines are of
 
         reached = {urlsplit(page).path for page in asked}
         listed = {rule for method, rule in ALLOWED if method == "GET" and "<" not in rule}
