@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from backoffice.dashboard import report_queries
+from backoffice.dashboard import month_queries, report_queries
 from backoffice.dashboard.period import ONE_DAY, Grain, Period, Span
 from backoffice.dashboard.report_queries import NO_CATEGORY, Page, Sort
 from backoffice.database import is_busy
@@ -122,7 +122,7 @@ def one_snapshot(session: Session) -> Iterator[Connection]:
 def compared_days(period: Period, now: datetime) -> Span | None:
     """The whole days before that the period is compared with: as many as it has by ``now``.
 
-    The rollups know no hours. Today counts as one, so what is compared is never the longer one.
+    The rollups know no hours: today, which is not over yet, is set against a whole day.
     """
     before = period.comparable(now)
     return Span(before.first, before.last) if before else None
@@ -136,7 +136,7 @@ def read(
     with one_snapshot(session) as connection:
         dialect = connection.dialect.name
         if kind == MONTHS:
-            statement = report_queries.months(dialect, period.span, sort=sort, page=page)
+            statement = month_queries.months(dialect, period.span, sort=sort, page=page)
         else:
             statement = report_queries.ranked(
                 dialect, kind, period.span, compared, sort=sort, page=page

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, TextualSelect, literal_column, select
 
-from backoffice.dashboard import line_queries, report_queries
+from backoffice.dashboard import line_queries, month_queries, report_queries
 from backoffice.dashboard.period import Span
 from backoffice.dashboard.report import (
     MONTHS,
@@ -75,7 +75,7 @@ def report_file(dialect: str, asked: Asked, today: date, compared: Span | None) 
     """All rows of the report in its order, on whatever page it is."""
     kind, period = asked.kind, asked.period
     if kind == MONTHS:
-        statement = report_queries.months(dialect, period.span, sort=asked.sort, page=None)
+        statement = month_queries.months(dialect, period.span, sort=asked.sort, page=None)
     else:
         statement = report_queries.ranked(
             dialect, kind, period.span, compared, sort=asked.sort, page=None

@@ -22,26 +22,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from backoffice.dashboard.period import EARLIEST, LATEST, ONE_DAY, Grain, Span
+from backoffice.dashboard.period import EARLIEST, LATEST, Span
 from backoffice.models.columns import UtcDateTime
 from backoffice.rollups.statements import FRAGMENTS, SOLD, SUMS
 
 NO_CATEGORY = 0
 """The key under which products without a category are added up."""
 
-OF_DIALECT = {
-    "postgresql": {
-        "month_of": "CAST(date_trunc('month', day) AS date)",
-        "next_month": "CAST(month + interval '1 month' AS date)",
-        "by_code": 'COLLATE "C"',
-    },
-    "sqlite": {
-        "month_of": "substr(day, 1, 8) || '01'",
-        "next_month": "date(month, '+1 month')",
-        "by_code": "",
-    },
-}
-"""Dialect -> name -> SQL. ``by_code`` sorts texts by code point, as ``plain_order`` does."""
+BY_CODE = {"postgresql": 'COLLATE "C"', "sqlite": ""}
+"""Dialect -> how texts sort by code point, as ``plain_order`` does."""
 
 _SUMMED = (
     SUMS + ", CAST(sum(orders) AS bigint) AS orders, "
@@ -159,44 +148,6 @@ _RANKED = """
     ORDER BY page.position
 """
 
-_MONTHS = """
-    WITH RECURSIVE months AS (
-        SELECT :month_before AS month
-        UNION ALL
-        SELECT {next_month} FROM months WHERE month < :last_month
-    ),
-    sold AS (
-        SELECT {month_of} AS month, {SUMS}
-        FROM (
-            SELECT day, orders AS quantity, units, rest FROM sales_days
-            WHERE day BETWEEN :first_read AND :last AND {SOLD}
-        ) AS days
-        GROUP BY 1
-    ),
-    listed AS (
-        SELECT months.month AS month, coalesce(quantity, 0) AS orders,
-               coalesce(units, 0) AS units, coalesce(rest, 0) AS rest,
-               lag(coalesce(units, 0)) OVER by_month AS units_before,
-               lag(coalesce(rest, 0)) OVER by_month AS rest_before
-        FROM months LEFT JOIN sold ON sold.month = months.month
-        WINDOW by_month AS (ORDER BY months.month)
-    ),
-    total AS (
-        SELECT count(*) AS all_rows, CAST(sum(orders) AS bigint) AS all_orders,
-               CAST(sum(units) AS bigint) AS all_units, CAST(sum(rest) AS bigint) AS all_rest
-        FROM listed WHERE month >= :first_month
-    ),
-    page AS (
-        SELECT listed.*, row_number() OVER (ORDER BY {order}) AS position
-        FROM listed WHERE month >= :first_month
-        ORDER BY position {limit}
-    )
-    SELECT page.position, page.month, page.orders, page.units, page.rest,
-           page.units_before, page.rest_before, total.*
-    FROM total LEFT JOIN page ON true
-    ORDER BY page.position
-"""
-
 
 def ranked(
     dialect: str,
@@ -216,7 +167,7 @@ def ranked(
     down = "DESC" if sort.descending else "ASC"
     join, key, label = f"LEFT JOIN {kind} AS r ON r.id = {{}}.key", "key", "coalesce(r.name, '')"
     if kind == "countries":
-        join, key = "", f"key {OF_DIALECT[dialect]['by_code']}"
+        join, key = "", f"key {BY_CODE[dialect]}"
         label = key
     # Always by the key as well: a page goes on where the one before ended.
     orders = {
@@ -251,46 +202,6 @@ def ranked(
     )
 
 
-def months(dialect: str, span: Span, *, sort: Sort, page: Page | None) -> TextualSelect:
-    """The months of the span, none left out, each beside the one before it; sums of all in each.
-
-    The month before the first is read when that one is whole. Reads sales_days by its key.
-
-    :param sort: By ``name``, ``revenue`` or ``orders``.
-    """
-    down = "DESC" if sort.descending else "ASC"
-    orders = {
-        "name": f"month {down}",
-        "revenue": f"units {down}, rest {down}, month",
-        "orders": f"orders {down}, month",
-    }
-    sql = _MONTHS.format(
-        SOLD=SOLD,
-        SUMS=SUMS,
-        order=orders[sort.name],
-        limit="LIMIT :size OFFSET :skip" if page else "",
-        **OF_DIALECT[dialect],
-    )
-    first_month = Grain.MONTH.first_day(span.first)
-    month_before = Grain.MONTH.first_day(first_month - ONE_DAY)
-    days = {
-        "month_before": month_before,
-        "first_month": first_month,
-        "last_month": Grain.MONTH.first_day(span.last),
-        "first_read": month_before if span.first == first_month else span.first,
-        "last": span.last,
-    }
-    numbers = dict.fromkeys(
-        (
-            *("position", "orders", "units", "rest", "units_before", "rest_before"),
-            *("all_rows", "all_orders", "all_units", "all_rest"),
-        ),
-        BigInteger(),
-    )
-    clause = text(sql).bindparams(*(bindparam(*day, Date()) for day in days.items()))
-    return _paged(clause, page).columns(month=Date(), **numbers)
-
-
 def _bound(sql: str, span: Span, before: Span, page: Page | None) -> TextClause:
     clause = text(sql)
     if ":first" in sql:
@@ -301,10 +212,11 @@ def _bound(sql: str, span: Span, before: Span, page: Page | None) -> TextClause:
         moments = {"start": span.start, "end": span.end}
         moments |= {"start_before": before.start, "end_before": before.end}
         clause = clause.bindparams(*(bindparam(*at, UtcDateTime()) for at in moments.items()))
-    return _paged(clause, page)
+    return paged(clause, page)
 
 
-def _paged(clause: TextClause, page: Page | None) -> TextClause:
+def paged(clause: TextClause, page: Page | None) -> TextClause:
+    """``clause`` with its page, if its text has one."""
     if page is None:
         return clause
     return clause.bindparams(

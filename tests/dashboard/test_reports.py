@@ -634,8 +634,10 @@ class TestPlans:
                 connection.execute(text("ANALYZE"))
         yield app, products[5], suppliers[5]
         if stored.engine(app).dialect.name == "sqlite":
-            with app.app_context(), db.engine.begin() as connection:
-                connection.execute(text("DELETE FROM sqlite_stat1"))
+            with app.app_context():
+                with db.engine.begin() as connection:
+                    connection.execute(text("DELETE FROM sqlite_stat1"))
+                db.engine.dispose()  # each connection remembers what it had read there
 
     WHOLE = r"(Seq Scan on|^ *SCAN) ({})\b(?! USING)"
 
