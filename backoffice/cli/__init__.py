@@ -21,7 +21,7 @@ R = TypeVar("R")
 # than showing this list, so the first line of each command's help stands here too; a test keeps
 # the two equal.
 COMMANDS = {
-    "cache": ("backoffice.cli.cache", "Forget cached figures."),
+    "cache": ("backoffice.cli.cache", "Forget cached figures, and have them ready."),
     "db": ("backoffice.cli.db", "Bring the tables up to date."),
     "demo": ("backoffice.cli.demo", "Fill a database with synthetic data, and serve it."),
     "doctor": ("backoffice.cli.doctor", "Check the settings and the database."),

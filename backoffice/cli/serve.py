@@ -6,14 +6,18 @@ import errno
 import gc
 import logging
 import socket
+from threading import Thread
 from typing import Any
 
 import click
+from flask import Flask
 from gunicorn.app.base import BaseApplication
+from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice import create_app
 from backoffice.cli import fail, with_app
 from backoffice.config import Settings
+from backoffice.dashboard import summary
 from backoffice.database import db
 from backoffice.imports.background import Workers
 from backoffice.monitoring.health import why_not_ready
@@ -57,6 +61,7 @@ class Server(BaseApplication):
         if not made.config["REDIS_URL"]:  # else `manage.py worker` does them
             self.jobs = Workers(made)
             self.jobs.start()
+        Thread(target=warm_cache, args=(made,), name="warm", daemon=True).start()
         app = letting_go(made)
         # What is there now stays: the collector would look through all of it again and again.
         gc.collect()
@@ -67,6 +72,15 @@ class Server(BaseApplication):
         """Let the jobs come to a point from where the next process goes on."""
         if self.jobs is not None:
             self.jobs.stop()
+
+
+def warm_cache(app: Flask) -> None:
+    """Have the dashboard ready before somebody asks; of several processes one computes."""
+    try:
+        with app.app_context():
+            summary.warm(db.session())
+    except SQLAlchemyError as error:  # the first page says it as well
+        app.logger.warning("the dashboard is not ready: %s", str(error).partition("\n")[0])
 
 
 def letting_go(app: Any) -> Any:

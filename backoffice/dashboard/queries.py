@@ -24,7 +24,7 @@ from backoffice.models.columns import Exact, UtcDateTime
 from backoffice.rollups.periods import Days
 from backoffice.rollups.statements import FRAGMENTS, PLACED, SOLD, SUMS, TYPES
 
-LOOKED_AT = 500
+LOOKED_AT = 200
 """Of so many products with the most money in stock, the dashboard names those that sell least."""
 
 _MOST_FIRST = "units DESC, rest DESC"

@@ -44,7 +44,7 @@ STATEMENTS = {
     "slowest products": f"""
         SELECT p.sku, p.stock, coalesce(sold.quantity, 0)
         FROM (SELECT * FROM products WHERE active AND stock > 0
-              ORDER BY stock * price DESC LIMIT 500) AS p
+              ORDER BY stock * price DESC LIMIT 200) AS p
         LEFT JOIN (SELECT l.product_id, sum(l.quantity) AS quantity {_LINES} GROUP BY 1) AS sold
             ON sold.product_id = p.id
         ORDER BY 3, p.stock * p.price DESC LIMIT 10
