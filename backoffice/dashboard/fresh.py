@@ -35,18 +35,21 @@ class Freshness:
 
 
 def brought_up_to_date(
-    session: Session, seconds: float = SECONDS_TO_FOLD, patience: float = SECONDS_TO_WAIT
+    session: Session, seconds: float | None = None, patience: float | None = None
 ) -> Freshness:
     """Bring the rollups up to date as far as that goes quickly; ends the session's transaction.
 
     Else a page would hold two connections meanwhile, and on SQLite see the state from before.
-    Where much has changed a thread goes on.
+    Where much has changed a thread goes on. By default it takes ``SECONDS_TO_FOLD``.
     """
     session.commit()
     # Noted before the first statement: a change that commits meanwhile may or may not be in.
     as_of = datetime.now(UTC).replace(microsecond=0)
     try:
-        folded = fold(seconds, patience)
+        folded = fold(
+            SECONDS_TO_FOLD if seconds is None else seconds,
+            SECONDS_TO_WAIT if patience is None else patience,
+        )
     except SomebodyElseError:
         return Freshness(as_of, is_behind=True)
     except (OperationalError, PoolTimeout) as error:

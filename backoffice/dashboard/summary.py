@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import msgspec
 from flask import current_app
@@ -201,12 +202,13 @@ def warm(session: Session) -> int:
 
 
 def _stamp(rollups: State, now: datetime) -> str:
-    """What figures of this state of the data are kept under; nothing is kept of one behind.
+    """What tells figures of this state of the data from others.
 
-    With the minute, because a running period is compared with as much of the one before.
+    With the minute, because a running period is compared with as much of the one before. Where the
+    rollups are behind, no two are alike: there may be a later change each time.
     """
-    behind = "" if rollups.is_current(now.date()) else " behind"
-    return f"{rollups.number} {now:%Y-%m-%d %H:%M}{behind}"
+    of = f"{now:%Y-%m-%d %H:%M}" if rollups.is_current(now.date()) else f"behind {uuid4().hex}"
+    return f"{rollups.number} {of}"
 
 
 def compute(session: Session, period: Period) -> tuple[str, Summary]:

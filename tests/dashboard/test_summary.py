@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from time import monotonic, sleep
 
 import pytest
 from sqlalchemy import text, update
@@ -21,6 +22,7 @@ from backoffice.dashboard.summary import (
     percent_change,
     to_json,
 )
+from backoffice.database import db
 from backoffice.models import Order, OrderStatus, Product
 from backoffice.rollups.fold import fold, state
 from tests import stored
@@ -375,3 +377,42 @@ class TestPercentChange:
     )
     def test_is_rounded_half_up_and_needs_something_before(self, now, before, percent):
         assert percent_change(now, before) == percent
+
+
+class TestMuchAtOnce:
+    def test_is_said_to_be_missing_and_added_in_the_background(self, session, make, monkeypatch):
+        for days in range(120):
+            make.orders(1, lines=1, placed_at=NOON - timedelta(days=days))
+        monkeypatch.setattr("backoffice.dashboard.fresh.SECONDS_TO_FOLD", 0)
+
+        first = now(session)
+        session.rollback()
+        until = monotonic() + 20
+        while now(session).is_behind and monotonic() < until:
+            session.rollback()
+            sleep(0.05)
+        then = now(session)
+
+        assert first.is_behind
+        assert first.sold.orders < 27
+        assert not then.is_behind
+        assert then.sold.orders == 27  # of 120, so many lie in the period
+
+    @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+    def test_shows_what_there_is_while_somebody_else_writes(self, app, session, make, monkeypatch):
+        make.orders(1, placed_at=NOON)
+        then = now(session).as_of
+        session.rollback()
+        make.orders(1, placed_at=NOON)
+        monkeypatch.setattr("backoffice.dashboard.fresh.SECONDS_TO_WAIT", 0)
+
+        with stored.elsewhere(app) as importing:
+            importing.execute(text("UPDATE suppliers SET name = 'Held'"))
+            with app.test_request_context():  # a page begins by reading
+                meanwhile = now(db.session())
+        session.rollback()
+
+        assert meanwhile.is_behind
+        assert meanwhile.sold.orders == 1
+        assert meanwhile.as_of >= then.replace(microsecond=0)
+        assert now(session).sold.orders == 2
