@@ -11,7 +11,6 @@ import pytest
 from backoffice import cache
 from backoffice.database import db
 from backoffice.models import OrderStatus
-from backoffice.rollups.fold import fold
 from tests.conftest import shared
 from tests.dashboard.figures import Sale, save
 from tests.redis_server import redis
@@ -26,7 +25,6 @@ def keep(app):
     def keep(sales):
         with app.app_context():
             save(db.session, list(sales))
-            fold()
 
     return keep
 
