@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import request
+from flask import request, url_for
 from flask_admin import AdminIndexView, expose
 
 from backoffice.access import Guarded
 from backoffice.dashboard import charts
+from backoffice.dashboard.links import Links
 from backoffice.dashboard.period import (
     DEFAULT,
     PERIODS,
@@ -17,6 +18,7 @@ from backoffice.dashboard.period import (
     is_day,
     named_period,
 )
+from backoffice.dashboard.queries import LOOKED_AT
 from backoffice.dashboard.summary import current_summary, percent_change
 from backoffice.database import db
 
@@ -34,15 +36,14 @@ class DashboardView(Guarded, AdminIndexView):
             problem = str(error)
             period = named_period(DEFAULT, today)
         summary, trouble = current_summary(db.session(), period)
-        chart = charts.column_chart(
-            [(bar.first_day, bar.revenue) for bar in summary.bars], period.grain
-        )
         page: str = self.render(
             "dashboard/index.html",
             summary=summary,
             trouble=trouble,
-            chart=chart,
+            links=Links(url_for("admin.index"), summary),
+            chart=charts.sales_chart(summary.bars, period, summary.as_of),
             charts=charts,
+            looked_at=LOOKED_AT,
             percent_change=percent_change,
             periods=PERIODS,
             problem=problem,

@@ -1,0 +1,100 @@
+"""Where the figures lead: addresses of the lists that they count, and of the records named.
+
+By path: features do not know each other's views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import pairwise
+from urllib.parse import urlencode
+
+from backoffice.dashboard.period import Span
+from backoffice.dashboard.summary import Summary
+from backoffice.models import REVENUE_STATUSES, OrderStatus
+from backoffice.rollups.periods import ONE_DAY
+
+WAITING = (OrderStatus.PLACED, OrderStatus.PAID)
+
+
+@dataclass(frozen=True)
+class Links:
+    """The addresses of one summary's figures; ``base`` is where the sections begin.
+
+    Each list is asked to count and add up all that it has, so its total can be held against the
+    figure.
+    """
+
+    base: str
+    summary: Summary
+
+    @property
+    def sold(self) -> str:
+        """The orders behind revenue, number of orders and their average."""
+        return self._orders(REVENUE_STATUSES, self.summary.period.span)
+
+    @property
+    def sold_before(self) -> str | None:
+        """The same of what the period is compared with."""
+        before = self.summary.before
+        return self._orders(REVENUE_STATUSES, before) if before else None
+
+    @property
+    def bars(self) -> list[str]:
+        """The orders of each bar; a month or year is cut off where the period begins and ends."""
+        span = self.summary.period.span
+        firsts = [max(bar.first_day, span.first) for bar in self.summary.bars]
+        begins = f"{self.base}orders/?{_query(REVENUE_STATUSES)}"
+        return [
+            f"{begins}&placed_at.from={first}&placed_at.before={end}&totals=1"
+            for first, end in pairwise([*firsts, span.last + ONE_DAY])
+        ]
+
+    def with_status(self, status: str) -> str:
+        """The period's orders of one status."""
+        return self._orders([OrderStatus(status)], self.summary.period.span)
+
+    @property
+    def overdue(self) -> str:
+        """Orders that should have been shipped, oldest first."""
+        end = self.summary.overdue_before
+        return (
+            f"{self.base}orders/?{_query(WAITING)}&placed_at.before={end}&sort=placed_at&totals=1"
+        )
+
+    @property
+    def to_reorder(self) -> str:
+        """Active products at or below their reorder level."""
+        return f"{self.base}products/?reorder=yes&totals=1"
+
+    def in_stock_state(self, state: str) -> str:
+        """Products of one of the states that the summary counts."""
+        asked = "active=no" if state == "inactive" else f"stock={state}"
+        return f"{self.base}products/?{asked}&totals=1"
+
+    def record(self, section: str, row_id: int) -> str:
+        """A record's page."""
+        return f"{self.base}{section}/details/?id={row_id}"
+
+    def lines(self, section: str, row_id: int) -> str:
+        """What a product or supplier sold in the period."""
+        return self.record(section, row_id)
+
+    def _orders(self, statuses: Iterable[OrderStatus], span: Span) -> str:
+        end = span.last + ONE_DAY if span.until is None else span.end
+        days = {"placed_at.from": span.first, "placed_at.before": _typed(end), "totals": 1}
+        return f"{self.base}orders/?{_query(statuses)}&{urlencode(days)}"
+
+
+def _query(statuses: Iterable[OrderStatus]) -> str:
+    return urlencode([("status", status.value) for status in statuses])
+
+
+def _typed(moment: date | datetime) -> str:
+    """As a filter takes it, without a time where that is midnight."""
+    if not isinstance(moment, datetime):
+        return str(moment)
+    midnight = moment.time() == time()
+    return f"{moment:%Y-%m-%d}" if midnight else f"{moment:%Y-%m-%d %H:%M:%S}"
