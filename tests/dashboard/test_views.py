@@ -17,6 +17,7 @@ from backoffice.models import Order, OrderStatus
 from backoffice.rollups.fold import fold
 from tests.conftest import shared
 from tests.dashboard.figures import Sale, save
+from tests.pages import visit
 from tests.redis_server import redis
 
 __all__ = ["redis"]
@@ -158,7 +159,7 @@ class TestFreshness:
             db.session.commit()
 
         monkeypatch.setattr(summary, "_bring_up_to_date", lambda: None)
-        page = client.get("/admin/").text
+        page = visit(client, "/admin/").text
 
         assert re.search(r"Changes made after [\d-]+ [\d:]+ UTC are still being added", page)
 
@@ -168,7 +169,7 @@ class TestFreshness:
         trouble = "The figures could not be refreshed at 08:00:00 UTC."
         monkeypatch.setattr(views, "current_summary", lambda *_: summary.Shown(shown, trouble))
 
-        page = client.get("/admin/").text
+        page = visit(client, "/admin/").text
 
         said = f"{trouble} Those below are of {shown.as_of:%Y-%m-%d %H:%M:%S} UTC"
         assert said in page
