@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cached_property
 from itertools import pairwise
 from urllib.parse import urlencode
 
@@ -30,18 +31,18 @@ class Links:
     base: str
     summary: Summary
 
-    @property
+    @cached_property
     def sold(self) -> str:
         """The orders behind revenue, number of orders and their average."""
         return self._orders(REVENUE_STATUSES, self.summary.period.span)
 
-    @property
+    @cached_property
     def sold_before(self) -> str | None:
         """The same of what the period is compared with."""
         before = self.summary.before
         return self._orders(REVENUE_STATUSES, before) if before else None
 
-    @property
+    @cached_property
     def bars(self) -> list[str]:
         """The orders of each bar; a month or year is cut off where the period begins and ends."""
         span = self.summary.period.span
@@ -56,7 +57,7 @@ class Links:
         """The period's orders of one status."""
         return self._orders([OrderStatus(status)], self.summary.period.span)
 
-    @property
+    @cached_property
     def overdue(self) -> str:
         """Orders that should have been shipped, oldest first."""
         end = self.summary.overdue_before
@@ -64,7 +65,7 @@ class Links:
             f"{self.base}orders/?{_query(WAITING)}&placed_at.before={end}&sort=placed_at&totals=1"
         )
 
-    @property
+    @cached_property
     def to_reorder(self) -> str:
         """Active products at or below their reorder level."""
         return f"{self.base}products/?reorder=yes&totals=1"
