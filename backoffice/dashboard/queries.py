@@ -20,12 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from backoffice.dashboard.period import Span
 from backoffice.models.columns import Exact, UtcDateTime
 from backoffice.rollups.periods import Days
 from backoffice.rollups.statements import FRAGMENTS, PLACED, SOLD, SUMS, TYPES
 
-LOOKED_AT = 1_000
+LOOKED_AT = 500
 """Of so many products with the most money in stock, the dashboard names those that sell least."""
 
 _MOST_FIRST = "units DESC, rest DESC"
@@ -62,8 +61,16 @@ def sales(days: Days) -> TextualSelect:
     return _statement(sql, SALES, days=days)
 
 
-def sales_of_part(dialect: str, span: Span) -> TextualSelect:
-    """The same of a part of a day, from orders and lines: sums are kept by whole days.
+def sales_of_hours(day: date, hours: int) -> TextualSelect:
+    """The same of so many hours of a day, from its midnight."""
+    sql = f"SELECT {_SALES} FROM sales_hours WHERE day = :day AND hour < :hours AND {SOLD}"
+    return _statement(sql, SALES).bindparams(
+        bindparam("day", day, Date()), bindparam("hours", hours, Integer())
+    )
+
+
+def sales_of_part(dialect: str, start: datetime, end: datetime) -> TextualSelect:
+    """The same of a part of an hour, from orders and lines: sums are kept by whole hours.
 
     Finds the orders in ix_orders_placed_at_id, and their lines by uq_order_lines_order_id_line_no.
     """
@@ -78,7 +85,7 @@ def sales_of_part(dialect: str, span: Span) -> TextualSelect:
         ) AS sold
     """
     return _statement(sql, SALES).bindparams(
-        bindparam("start", span.start, UtcDateTime()), bindparam("end", span.end, UtcDateTime())
+        bindparam("start", start, UtcDateTime()), bindparam("end", end, UtcDateTime())
     )
 
 

@@ -304,14 +304,16 @@ class _Reader:
         )
 
     def _sold(self, span: Span | None) -> Totals | None:
-        """What a span sold; the last day of one that is not over is read from the orders."""
+        """What a span sold; of a last day that is not over whole hours, then the rest."""
         if span is None:
             return None
         last = span.last if span.until is None else span.last - ONE_DAY
         parts = self._all(queries.sales(Days(span.first, last)))
         if span.until:
-            part = Span(span.last, span.last, span.until)
-            parts += self._all(queries.sales_of_part(self.connection.dialect.name, part))
+            hour = datetime.combine(span.last, time(span.until.hour), UTC)
+            part = queries.sales_of_part(self.connection.dialect.name, hour, span.end)
+            parts += self._all(queries.sales_of_hours(span.last, hour.hour))
+            parts += self._all(part)
         return Totals(
             orders=sum(part.orders for part in parts),
             revenue=sum((revenue_of(part.units, part.rest) for part in parts), Decimal(0)),

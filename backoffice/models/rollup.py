@@ -72,6 +72,19 @@ sales_days = Table(
     sqlite_with_rowid=False,
 )
 
+# The same by the hour: so much of a day as is over is compared with as much of another.
+sales_hours = Table(
+    "sales_hours",
+    Base.metadata,
+    Column("day", Date, primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("status", String(16), primary_key=True),
+    Column("orders", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("rest", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What each product sold for on each day: neither drafts nor cancelled orders.
 product_days = Table(
     "product_days",
@@ -128,6 +141,7 @@ ROLLUPS = (
     rollup_changes,
     rollup_state,
     sales_days,
+    sales_hours,
     product_days,
     product_periods,
     supplier_periods,

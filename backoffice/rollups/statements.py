@@ -21,6 +21,7 @@ _SCALED = "l.quantity * l.unit_price * (10000 - l.discount)"
 FRAGMENTS = {
     "postgresql": {
         "day": "CAST(o.placed_at AT TIME ZONE 'UTC' AS date)",
+        "hour": "CAST(extract(hour FROM o.placed_at AT TIME ZONE 'UTC') AS integer)",
         "sums": "sum(l.quantity * l.unit_price * (1 - l.discount)) AS amount",
         "units": "CAST(floor(amount) AS bigint)",
         "rest": f"CAST((amount - floor(amount)) * {REST} AS bigint)",
@@ -28,6 +29,7 @@ FRAGMENTS = {
     },
     "sqlite": {
         "day": "substr(o.placed_at, 1, 10)",
+        "hour": "CAST(substr(o.placed_at, 12, 2) AS integer)",
         "sums": f"sum({_SCALED} / {REST}) AS units, sum({_SCALED} % {REST}) AS rest",
         "units": f"(units + rest / {REST})",
         "rest": f"(rest % {REST})",
@@ -36,8 +38,8 @@ FRAGMENTS = {
 }
 """Dialect -> name -> SQL.
 
-``day``, ``sums`` and ``key`` are over ``orders AS o`` joined to ``order_lines AS l``; ``units``
-and ``rest`` are over ``sums``: the exact sum of the lines' amounts, as rollups keep it.
+``day``, ``hour``, ``sums`` and ``key`` are over ``orders AS o`` joined to ``order_lines AS l``;
+``units`` and ``rest`` are over ``sums``: the exact sum of the lines' amounts, as rollups keep it.
 """
 
 SOLD = "status IN ({})".format(", ".join(f"'{status}'" for status in REVENUE_STATUSES))
@@ -79,10 +81,9 @@ _SUPPLIER = f"""
 """
 
 TEMPORARY = {
-    "rollup_lines": "day DATE, status VARCHAR(16), product_id BIGINT, "
+    "rollup_lines": "day DATE, hour INTEGER, status VARCHAR(16), product_id BIGINT, "
     "quantity BIGINT, units BIGINT, rest BIGINT",
-    "rollup_diff": "day DATE, product_id BIGINT, supplier_id BIGINT, "
-    "quantity BIGINT, units BIGINT, rest BIGINT",
+    "rollup_diff": "day DATE, product_id BIGINT, quantity BIGINT, units BIGINT, rest BIGINT",
     "rollup_moves": "period VARCHAR(8), product_id BIGINT, supplier_id BIGINT, "
     "quantity BIGINT, units BIGINT, rest BIGINT",
 }
@@ -90,44 +91,52 @@ TEMPORARY = {
 
 READ_LINES = """
     INSERT INTO rollup_lines
-    SELECT day, status, product_id, quantity, {units}, {rest}
+    SELECT day, hour, status, product_id, quantity, {units}, {rest}
     FROM (
-        SELECT {day} AS day, o.status AS status, l.product_id AS product_id,
+        SELECT {day} AS day, {hour} AS hour, o.status AS status, l.product_id AS product_id,
                CAST(sum(l.quantity) AS bigint) AS quantity, {sums}
         FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
         WHERE {PLACED}
-        GROUP BY 1, 2, 3
+        GROUP BY 1, 2, 3, 4
     ) AS sold
 """
 
 WRITE_SALES = (
+    "DELETE FROM sales_hours WHERE {DAYS}",
+    """
+    INSERT INTO sales_hours (day, hour, status, orders, units, rest)
+    SELECT placed.day, placed.hour, placed.status, placed.orders,
+           coalesce(units, 0), coalesce(rest, 0)
+    FROM (
+        SELECT {day} AS day, {hour} AS hour, o.status AS status, count(*) AS orders
+        FROM orders AS o WHERE {PLACED} GROUP BY 1, 2, 3
+    ) AS placed
+    LEFT JOIN (
+        SELECT day, hour, status, {SUMS} FROM rollup_lines GROUP BY day, hour, status
+    ) AS amounts
+        ON amounts.day = placed.day AND amounts.hour = placed.hour
+        AND amounts.status = placed.status
+    """,
     "DELETE FROM sales_days WHERE {DAYS}",
     """
     INSERT INTO sales_days (day, status, orders, units, rest)
-    SELECT placed.day, placed.status, placed.orders, coalesce(units, 0), coalesce(rest, 0)
-    FROM (
-        SELECT {day} AS day, o.status AS status, count(*) AS orders
-        FROM orders AS o WHERE {PLACED} GROUP BY 1, 2
-    ) AS placed
-    LEFT JOIN (SELECT day, status, {SUMS} FROM rollup_lines GROUP BY day, status) AS amounts
-        ON amounts.day = placed.day AND amounts.status = placed.status
+    SELECT day, status, CAST(sum(orders) AS bigint),
+           CAST(sum(units) AS bigint) + CAST(sum(rest) AS bigint) / {REST},
+           CAST(sum(rest) AS bigint) % {REST}
+    FROM sales_hours WHERE {DAYS} GROUP BY day, status
     """,
 )
 
 COMPARE = """
     INSERT INTO rollup_diff
-    SELECT d.day, d.product_id, {SUPPLIER}, d.quantity, d.units, d.rest
+    SELECT day, product_id, {SUMS}
     FROM (
-        SELECT day, product_id, {SUMS}
-        FROM (
-            SELECT day, product_id, quantity, units, rest FROM rollup_lines WHERE {SOLD}
-            UNION ALL
-            SELECT day, product_id, -quantity, -units, -rest FROM product_days WHERE {DAYS}
-        ) AS sides
-        GROUP BY day, product_id
-        HAVING {DIFFER}
-    ) AS d
-    LEFT JOIN products AS p ON p.id = d.product_id
+        SELECT day, product_id, quantity, units, rest FROM rollup_lines WHERE {SOLD}
+        UNION ALL
+        SELECT day, product_id, -quantity, -units, -rest FROM product_days WHERE {DAYS}
+    ) AS sides
+    GROUP BY day, product_id
+    HAVING {DIFFER}
 """
 
 _ADD = f"""
@@ -152,8 +161,9 @@ WRITE_PRODUCTS = (
 
 MOVE_DIFFERENCE = """
     INSERT INTO rollup_moves
-    SELECT :period, product_id, supplier_id, {SUMS}
-    FROM rollup_diff WHERE {DAYS} GROUP BY product_id, supplier_id
+    SELECT :period, d.product_id, {SUPPLIER}, d.quantity, d.units, d.rest
+    FROM (SELECT product_id, {SUMS} FROM rollup_diff WHERE {DAYS} GROUP BY product_id) AS d
+    LEFT JOIN products AS p ON p.id = d.product_id
 """
 
 MOVE_DAYS = """
@@ -218,7 +228,8 @@ def apply_moves(table: str, key: str) -> tuple[str, str]:
     add = (
         f"INSERT INTO {table} (period, {key}, {names}quantity, units, rest) "
         f"SELECT period, {key}, {also}{{SUMS}} FROM rollup_moves GROUP BY period, {key} "
-        f"HAVING {{DIFFER}} ON CONFLICT (period, {key}) DO UPDATE SET {_ADD.format(table=table)}"
+        f"HAVING {{DIFFER}} ORDER BY period, {key} "
+        f"ON CONFLICT (period, {key}) DO UPDATE SET {_ADD.format(table=table)}"
     )
     drop = (
         f"DELETE FROM {table} WHERE quantity = 0 AND (period, {key}) IN "
@@ -296,6 +307,7 @@ def run(connection: Connection, *statements: str, **values: Any) -> Any:
             DAYS=DAYS,
             SOLD=SOLD,
             SUMS=SUMS,
+            REST=REST,
             DIFFER=DIFFER,
             SUPPLIER=_SUPPLIER,
             sales_key=_day_to_key(connection.dialect.name),

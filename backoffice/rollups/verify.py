@@ -61,30 +61,44 @@ class Compared:
 SUMMED = ("quantity", "units", "rest")
 
 _AMOUNTS = """
-    SELECT day, status, product_id, quantity, {units} AS units, {rest} AS rest FROM (
-        SELECT {day} AS day, o.status AS status, l.product_id AS product_id,
+    SELECT day, hour, status, product_id, quantity, {units} AS units, {rest} AS rest FROM (
+        SELECT {day} AS day, {hour} AS hour, o.status AS status, l.product_id AS product_id,
                CAST(sum(l.quantity) AS bigint) AS quantity, {sums}
         FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
         WHERE {LEFT_OUT}
-        GROUP BY 1, 2, 3
+        GROUP BY 1, 2, 3, 4
     ) AS summed
 """
 
 BY_DAY = (
     Compared(
+        "sales_hours",
+        ("day", "hour", "status"),
+        ("orders", "units", "rest"),
+        "SELECT day, hour, status, orders, units, rest FROM sales_hours WHERE {LEFT_OUT_DAY}",
+        f"""
+        SELECT placed.day AS day, placed.hour AS hour, placed.status AS status, orders,
+               coalesce(units, 0) AS units, coalesce(rest, 0) AS rest
+        FROM (
+            SELECT {{day}} AS day, {{hour}} AS hour, o.status AS status, count(*) AS orders
+            FROM orders AS o WHERE {{LEFT_OUT}} GROUP BY 1, 2, 3
+        ) AS placed
+        LEFT JOIN (
+            SELECT day, hour, status, {{SUMS}} FROM ({_AMOUNTS}) AS a GROUP BY day, hour, status
+        ) AS s ON s.day = placed.day AND s.hour = placed.hour AND s.status = placed.status
+        """,
+    ),
+    # Against the sums by hour, which were compared with the tables just now.
+    Compared(
         "sales_days",
         ("day", "status"),
         ("orders", "units", "rest"),
         "SELECT day, status, orders, units, rest FROM sales_days WHERE {LEFT_OUT_DAY}",
-        f"""
-        SELECT placed.day AS day, placed.status AS status, orders,
-               coalesce(units, 0) AS units, coalesce(rest, 0) AS rest
-        FROM (
-            SELECT {{day}} AS day, o.status AS status, count(*) AS orders FROM orders AS o
-            WHERE {{LEFT_OUT}} GROUP BY 1, 2
-        ) AS placed
-        LEFT JOIN (SELECT day, status, {{SUMS}} FROM ({_AMOUNTS}) AS a GROUP BY day, status) AS s
-            ON s.day = placed.day AND s.status = placed.status
+        """
+        SELECT day, status, CAST(sum(orders) AS bigint) AS orders,
+               CAST(sum(units) AS bigint) + CAST(sum(rest) AS bigint) / {REST} AS units,
+               CAST(sum(rest) AS bigint) % {REST} AS rest
+        FROM sales_hours WHERE {LEFT_OUT_DAY} GROUP BY day, status
         """,
     ),
     Compared(

@@ -43,6 +43,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "sales_hours",
+        sa.Column("day", sa.Date(), primary_key=True),
+        sa.Column("hour", sa.Integer(), **KEY),
+        sa.Column("status", sa.String(16), primary_key=True),
+        *sums("orders", "units", "rest"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "product_days",
         sa.Column("day", sa.Date(), primary_key=True),
         sa.Column("product_id", BIG_KEY, **KEY),
@@ -84,6 +92,7 @@ def downgrade() -> None:
         "supplier_periods",
         "product_periods",
         "product_days",
+        "sales_hours",
         "sales_days",
         "rollup_state",
         "rollup_changes",

@@ -147,7 +147,7 @@ class TestDashboard:
         moment = re.search(r"As of <time [^>]*>", first)
         assert moment is not None
         assert moment[0] in second
-        assert (len(fresh), len(kept)) == (15, 2), "\n".join(fresh + kept)
+        assert (len(fresh), len(kept)) == (16, 2), "\n".join(fresh + kept)
 
 
 class TestFreshness:

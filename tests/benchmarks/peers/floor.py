@@ -5,7 +5,7 @@ No sign-in, no count, no menu. ``after`` and ``id`` say the row that the page fo
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,15 @@ from jinja2 import Environment
 from sqlalchemy import ColumnElement, Select, create_engine, func, literal, select, tuple_
 from sqlalchemy.sql.expression import literal_column
 
-from backoffice.models import Customer, Order, OrderLine, Product, Supplier
+from backoffice.models import (
+    REVENUE_STATUSES,
+    Customer,
+    Order,
+    OrderLine,
+    Product,
+    Supplier,
+)
+from backoffice.models.rollup import sales_days
 from tests.benchmarks.peers.environment import COUNTS, HEADER, URL, Counter
 
 app = Flask(__name__)
@@ -26,6 +34,7 @@ PAGE = Environment(autoescape=True).from_string("""<!doctype html><title>{{ titl
 
 products, suppliers = Product.__table__.c, Supplier.__table__.c
 orders, customers, lines = Order.__table__.c, Customer.__table__.c, OrderLine.__table__.c
+sold = sales_days.c
 READ = {"price": Decimal, "updated_at": datetime.fromisoformat, "placed_at": datetime.fromisoformat}
 
 # Ten-thousandths on SQLite; a float is good enough for a page that nobody reads.
@@ -74,6 +83,21 @@ def order_page() -> str:
         .label("total"),
     ).outerjoin_from(Order.__table__, Customer.__table__)
     return page("orders", statement, (orders.placed_at, orders.id))
+
+
+@app.route("/dashboard/")
+def dashboard_page() -> str:
+    """What was sold on each of the last days, from the sums that are there."""
+    first = datetime.now(UTC).date() - timedelta(days=request.args.get("days", 30, int) - 1)
+    statement = (
+        select(sold.day, func.sum(sold.orders), func.sum(sold.units))
+        .where(sold.day >= first, sold.status.in_(REVENUE_STATUSES))
+        .group_by(sold.day)
+        .order_by(sold.day)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(statement).all()
+    return PAGE.render(title="dashboard", rows=rows)
 
 
 def page(title: str, statement: Select[Any], keys: tuple[ColumnElement[Any], ...]) -> str:
