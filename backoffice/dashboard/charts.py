@@ -130,11 +130,11 @@ def panel(amounts: Sequence[Decimal], box: Box, *, whole: bool = False) -> Panel
     most = max(amounts, default=Decimal(0))
     step = tick_step(most, box.most_ticks, whole=whole)
     ticks = [step * n for n in range(ceil(most / step) + 1)]
-    per_pixel = max(ticks[-1], step) / Decimal(box.base - box.top)
-    heights = [float(amount / per_pixel) for amount in amounts]
+    per_unit = (box.base - box.top) / float(max(ticks[-1], step))
+    heights = [float(amount) * per_unit for amount in amounts]
     return Panel(
         tuple(Column(round(box.base - height, 2), round(height, 2)) for height in heights),
-        tuple(Tick(round(box.base - float(tick / per_pixel), 2), compact(tick)) for tick in ticks),
+        tuple(Tick(round(box.base - float(tick) * per_unit, 2), compact(tick)) for tick in ticks),
     )
 
 
@@ -160,7 +160,7 @@ def compact(value: Decimal) -> str:
 
 def share(value: Decimal | int, most: Decimal | int) -> float:
     """The length of a bar in percent of the longest."""
-    return round(float(100 * value / most), 2) if most else 0.0
+    return round(100 * float(value) / float(most), 2) if most else 0.0
 
 
 def bar_name(day: date, grain: Grain) -> str:

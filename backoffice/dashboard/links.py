@@ -5,10 +5,9 @@ By path: features do not know each other's views.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from urllib.parse import urlencode
 
@@ -55,7 +54,7 @@ class Links:
 
     def with_status(self, status: str) -> str:
         """The period's orders of one status."""
-        return self._orders([OrderStatus(status)], self.summary.period.span)
+        return self._orders((OrderStatus(status),), self.summary.period.span)
 
     @cached_property
     def overdue(self) -> str:
@@ -75,6 +74,12 @@ class Links:
         asked = "active=no" if state == "inactive" else f"stock={state}"
         return f"{self.base}products/?{asked}&totals=1"
 
+    @cached_property
+    def all_orders(self) -> str | None:
+        """The dashboard of the days within which all orders lie."""
+        span = self.summary.all_orders
+        return f"{self.base}?period=custom&from={span.first}&to={span.last}" if span else None
+
     def record(self, section: str, row_id: int) -> str:
         """A record's page."""
         return f"{self.base}{section}/details/?id={row_id}"
@@ -83,19 +88,19 @@ class Links:
         """What a product or supplier sold in the period."""
         return self.record(section, row_id)
 
-    def _orders(self, statuses: Iterable[OrderStatus], span: Span) -> str:
+    def _orders(self, statuses: tuple[OrderStatus, ...], span: Span) -> str:
         end = span.last + ONE_DAY if span.until is None else span.end
-        days = {"placed_at.from": span.first, "placed_at.before": _typed(end), "totals": 1}
-        return f"{self.base}orders/?{_query(statuses)}&{urlencode(days)}"
+        days = f"placed_at.from={span.first}&placed_at.before={_typed(end)}"
+        return f"{self.base}orders/?{_query(statuses)}&{days}&totals=1"
 
 
-def _query(statuses: Iterable[OrderStatus]) -> str:
+@cache
+def _query(statuses: tuple[OrderStatus, ...]) -> str:
     return urlencode([("status", status.value) for status in statuses])
 
 
 def _typed(moment: date | datetime) -> str:
     """As a filter takes it, without a time where that is midnight."""
-    if not isinstance(moment, datetime):
-        return str(moment)
-    midnight = moment.time() == time()
-    return f"{moment:%Y-%m-%d}" if midnight else f"{moment:%Y-%m-%d %H:%M:%S}"
+    if not isinstance(moment, datetime) or moment.time() == time():
+        return f"{moment:%Y-%m-%d}"
+    return f"{moment:%Y-%m-%d+%H:%M:%S}"

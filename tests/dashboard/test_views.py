@@ -3,6 +3,7 @@
 import csv
 import re
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -148,6 +149,20 @@ class TestDashboard:
         assert moment is not None
         assert moment[0] in second
         assert (len(fresh), len(kept)) == (16, 2), "\n".join(fresh + kept)
+
+
+class TestDrawn:
+    def test_is_of_the_summary_alone(self, app, sold):
+        """Kept for all who look: without a request there is no user whose page it could be."""
+        with app.app_context():
+            shown = summary.compute(db.session(), named_period("30d", datetime.now(UTC).date()))[1]
+            other = replace(shown, overdue_count=41)
+
+            first, second = (views.drawn(summary.to_json(each), "/a/") for each in (shown, other))
+
+        assert 'href="/a/orders/?status=placed' in first
+        assert ">41</a></dd>" in second
+        assert ">41</a></dd>" not in first
 
 
 class TestFreshness:
