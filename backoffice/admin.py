@@ -6,6 +6,7 @@ from flask import Flask
 from flask_admin import Admin
 
 from backoffice.catalog.views import CategoryView, ProductView, SupplierView
+from backoffice.dashboard.report_views import ReportView
 from backoffice.dashboard.views import DashboardView
 from backoffice.imports.views import ImportView
 from backoffice.orders.views import CustomerView, OrderView
@@ -16,6 +17,7 @@ def init_app(app: Flask) -> None:
     dashboard = DashboardView(name="Dashboard")
     dashboard.static_folder = None  # 21 MB of Bootstrap and jQuery that no page of ours uses
     admin = Admin(app, name="Back office", index_view=dashboard)
+    admin.add_view(ReportView(name="Reports", endpoint="reports"))
     admin.add_view(ProductView(name="Products", endpoint="products"))
     admin.add_view(SupplierView(name="Suppliers", endpoint="suppliers"))
     admin.add_view(CategoryView(name="Categories", endpoint="categories"))

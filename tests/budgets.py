@@ -36,3 +36,13 @@ BUDGETS = {
     "/admin/orders/edit/": 3,
     "/admin/orders/new/": 1,
 }
+
+REPORTS = {
+    "/admin/reports/products/": 3,
+    "/admin/reports/suppliers/": 3,
+    "/admin/reports/categories/": 3,
+    "/admin/reports/countries/": 3,
+    "/admin/reports/months/": 3,
+    "/admin/reports/lines/": 4,
+}
+"""The user, how far the rollups are, the report; of lines whose they are, their sums, a page."""

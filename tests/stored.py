@@ -90,7 +90,7 @@ def plan(app: Flask, work: Any) -> list[tuple[str, list[str]]]:
     ran: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.lstrip("(").startswith(("SELECT", "WITH")):
+        if statement.lstrip("( \n").startswith(("SELECT", "WITH")):
             ran.append((statement, parameters))
 
     with app.app_context():

@@ -224,6 +224,22 @@ class TestAddress:
             for query in ({"period": text}, {"from": text, "to": text}):
                 assert survives(client.get("/admin/", query_string=query))
 
+    def test_of_a_report_takes_every_payload(self, client, filled):
+        kinds = cycle(("products", "countries", "months"))
+        for text, kind in zip(dealt(0, 12), kinds, strict=False):
+            for name in ("sort", "page", "from"):
+                assert survives(client.get(f"/admin/reports/{kind}/", query_string={name: text}))
+            address = f"/admin/reports/{kind}/export/"
+            assert client.get(address, query_string={"format": text}).status_code == 400
+            assert survives(client.get(address, query_string={"sort": text})), text
+
+    @pytest.mark.parametrize("name", ["product", "supplier", "category", "country"])
+    def test_of_sold_lines_takes_every_payload(self, client, filled, name):
+        for text in dealt(len(name), 20):
+            for page in ("", "export/"):
+                address = f"/admin/reports/lines/{page}"
+                assert survives(client.get(address, query_string={name: text})), text
+
     def test_of_a_list_bounds_what_it_takes(self, client, filled):
         many = urlencode([("search", "a")] * 5_000)
 

@@ -105,6 +105,13 @@ class Period:
             for day in (self.span.first, self.span.last, self.before.first, self.before.last)
         )
 
+    @property
+    def arguments(self) -> dict[str, str]:
+        """What the address says of it."""
+        if self.name in PERIODS:
+            return {"period": self.name}
+        return {"period": "custom", "from": str(self.span.first), "to": str(self.span.last)}
+
     def bars(self) -> Iterator[date]:
         """The first day of each bar, oldest first, none left out."""
         day = self.grain.first_day(self.span.first)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -12,24 +10,20 @@ from typing import Any, NamedTuple
 import msgspec
 from flask import current_app
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from backoffice import cache
 from backoffice.dashboard import queries
+from backoffice.dashboard.fresh import brought_up_to_date, one_snapshot
 from backoffice.dashboard.period import Period, Span
 from backoffice.database import is_busy
 from backoffice.models import REVENUE_STATUSES, OrderStatus
 from backoffice.models.rollup import revenue_of
-from backoffice.rollups.catch_up import catch_up
-from backoffice.rollups.fold import SomebodyElseError, State, fold, state
+from backoffice.rollups.fold import State, state
 from backoffice.rollups.periods import ONE_DAY, PERIODS, Days, days_of
 
 SHOWN = 10
 """Rows of the lists on the page."""
-
-SECONDS_TO_FOLD, SECONDS_TO_WAIT = 1.0, 1.0
-"""How long a page brings the rollups up to date, and how long it waits for its turn to do so."""
 
 
 @dataclass(frozen=True)
@@ -215,28 +209,12 @@ def compute(session: Session, period: Period) -> tuple[str, Summary]:
     Brings the rollups up to date first. Where much has changed, it does so for a moment only, a
     thread goes on, and the figures say that they are behind.
     """
-    session.commit()
-    # Noted before the first statement: a change that commits meanwhile may or may not be in.
-    now = datetime.now(UTC).replace(microsecond=0)
-    _bring_up_to_date()
-    with _one_snapshot(session) as connection:
+    now = brought_up_to_date(session).as_of
+    with one_snapshot(session) as connection:
         rollups = state(connection)
         is_behind = not rollups.is_current(now.date())
         summary = _Reader(connection, period, rollups, now).summary(is_behind)
     return _stamp(rollups, now), summary
-
-
-def _bring_up_to_date() -> None:
-    try:
-        folded = fold(SECONDS_TO_FOLD, SECONDS_TO_WAIT)
-    except SomebodyElseError:
-        return
-    except OperationalError as error:
-        if not is_busy(error):
-            raise
-        return
-    if folded.left:
-        catch_up(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 @dataclass(frozen=True)
@@ -318,20 +296,6 @@ class _Reader:
             orders=sum(part.orders for part in parts),
             revenue=sum((revenue_of(part.units, part.rest) for part in parts), Decimal(0)),
         )
-
-
-@contextmanager
-def _one_snapshot(session: Session) -> Iterator[Connection]:
-    """A transaction of its own in which all statements see the same rows.
-
-    PostgreSQL's usual one looks anew for each statement; SQLite's never does. It takes the place
-    of the session's, which only read: two connections a page could use up the pool.
-    """
-    options: dict[str, Any] = {"begins_reading": True}
-    if session.get_bind().dialect.name == "postgresql":
-        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    yield session.connection(execution_options=options)
-    session.commit()
 
 
 def percent_change(now: Decimal | int | None, before: Decimal | int | None) -> Decimal | None:

@@ -64,6 +64,67 @@ def turn() -> Iterator[None]:
         _turns.release()
 
 
+def asked_format() -> str:
+    """What kind of file ``?format=`` asks for; any other than ours ends the request."""
+    kind = request.args.get("format", CSV)
+    if kind not in {CSV, XLSX}:
+        abort(400, f"A list is exported as {CSV} or {XLSX}, not as {kind[:20]!r}.")
+    return kind
+
+
+def sent(
+    rows: Extract, kind: str, name: str, refuse_too_many: Callable[[], None] = lambda: None
+) -> Response:
+    """The rows as a file called ``name``, with the ending of its kind; ends the session's work.
+
+    :param refuse_too_many: Ends the request if there are more than a sheet holds; without it
+        that shows only while the sheet is written.
+    """
+    with ExitStack() as until_sent:
+        until_sent.enter_context(turn())
+        if kind == XLSX:
+            refuse_too_many()
+        # What is left is done on a connection of its own; the page's would wait meanwhile,
+        # kept from others, until the database takes it for forgotten.
+        db.session.remove()
+        make = _as_csv if kind == CSV else _as_xlsx
+        response = make(rows, f"{name}.{kind}", until_sent)
+        # Also when nobody reads it to its end, or at all.
+        response.call_on_close(until_sent.pop_all().close)
+    return response
+
+
+def _as_csv(rows: Extract, name: str, until_sent: ExitStack) -> Response:
+    """Streamed. What can go wrong with the first rows goes wrong before the response begins."""
+    pieces = sheets.csv_bytes(rows, rows.chunks(let_be_read, MOST_SECONDS))
+    until_sent.enter_context(closing(pieces))
+    first = BYTE_ORDER_MARK + next(pieces)
+    response = Response(chain([first], pieces), mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def _as_xlsx(rows: Extract, name: str, until_sent: ExitStack) -> Response:
+    """Written first, to a file that is gone when it is sent: its table of contents is last."""
+    try:
+        file = sheets.xlsx_file(rows, rows.chunks(let_be_read, MOST_SECONDS))
+    except sheets.TooLargeError as error:
+        abort(413, f"{error} is more than a sheet holds: export the list as CSV.")
+    except TimeoutError:
+        abort(
+            503,
+            f"The sheet was not made within {MOST_SECONDS // 60} minutes: "
+            "narrow the list, or export it as CSV.",
+        )
+    until_sent.enter_context(file)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    response = send_file(file, XLSX_TYPE, as_attachment=True, download_name=name, conditional=False)
+    response.content_length = size
+    response.direct_passthrough = False  # by it a server would only close the file
+    return response
+
+
 class ExportPages(Guarded):
     """Adds the export to a list."""
 
@@ -86,27 +147,14 @@ class ExportPages(Guarded):
         A list leaves out what it does not understand and says so. A file cannot say so: there
         would be more in it than was asked for.
         """
-        kind = request.args.get("format", CSV)
-        if kind not in {CSV, XLSX}:
-            abort(400, f"A list is exported as {CSV} or {XLSX}, not as {kind[:20]!r}.")
+        kind = asked_format()
         state: ListState = self.state_of(request.args)
         if state.complaints:
             abort(400, " ".join(state.complaints))
         conditions, names = self.narrowing(state), self.shown_columns(state)
         rows = extract(self._in_order(state.sort, conditions), names, self.references)
-        name = f"{self.endpoint}-{datetime.now(UTC):%Y-%m-%d}.{kind}"
-        with ExitStack() as until_sent:
-            until_sent.enter_context(turn())
-            if kind == XLSX:
-                self._refuse_too_many(conditions)
-            # What is left is done on a connection of its own; the page's would wait meanwhile,
-            # kept from others, until the database takes it for forgotten.
-            db.session.remove()
-            make = self._as_csv if kind == CSV else self._as_xlsx
-            response = make(rows, name, until_sent)
-            # Also when nobody reads it to its end, or at all.
-            response.call_on_close(until_sent.pop_all().close)
-        return response
+        name = f"{self.endpoint}-{datetime.now(UTC):%Y-%m-%d}"
+        return sent(rows, kind, name, lambda: self._refuse_too_many(conditions))
 
     def _in_order(self, sort: Sort, conditions: list[ColumnElement[bool]]) -> Rows:
         """All rows of the list, in its order."""
@@ -117,15 +165,6 @@ class ExportPages(Guarded):
             order[0] = order[0].nulls_last()
         return type(self).statement().where(*conditions).order_by(*order)
 
-    def _as_csv(self, rows: Extract, name: str, until_sent: ExitStack) -> Response:
-        """Streamed. What can go wrong with the first rows goes wrong before the response begins."""
-        pieces = sheets.csv_bytes(rows, rows.chunks(let_be_read, MOST_SECONDS))
-        until_sent.enter_context(closing(pieces))
-        first = BYTE_ORDER_MARK + next(pieces)
-        response = Response(chain([first], pieces), mimetype="text/csv")
-        response.headers.set("Content-Disposition", "attachment", filename=name)
-        return response
-
     def _refuse_too_many(self, conditions: list[ColumnElement[bool]]) -> None:
         matching = select(self.model.id).where(*conditions)
         if not count_up_to(db.session(), matching, sheets.MOST_ROWS).exact:
@@ -134,25 +173,3 @@ class ExportPages(Guarded):
                 f"These are more than the {sheets.MOST_ROWS:,} rows that a sheet holds: "
                 "narrow the list, or export it as CSV.",
             )
-
-    def _as_xlsx(self, rows: Extract, name: str, until_sent: ExitStack) -> Response:
-        """Written first, to a file that is gone when it is sent: its table of contents is last."""
-        try:
-            file = sheets.xlsx_file(rows, rows.chunks(let_be_read, MOST_SECONDS))
-        except sheets.TooLargeError as error:
-            abort(413, f"{error} is more than a sheet holds: export the list as CSV.")
-        except TimeoutError:
-            abort(
-                503,
-                f"The sheet was not made within {MOST_SECONDS // 60} minutes: "
-                "narrow the list, or export it as CSV.",
-            )
-        until_sent.enter_context(file)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        response = send_file(
-            file, XLSX_TYPE, as_attachment=True, download_name=name, conditional=False
-        )
-        response.content_length = size
-        response.direct_passthrough = False  # by it a server would only close the file
-        return response

@@ -126,7 +126,7 @@ def _rows_of_xml(extract: Extract, chunks: Chunks) -> Iterator[bytes]:
         )
         piece = "".join(lines).encode()
         number, size = number + len(rows), size + len(piece)
-        if size > MOST_BYTES:
+        if size > MOST_BYTES or number > MOST_ROWS + 2:
             raise TooLargeError("All of it")
         yield piece
 

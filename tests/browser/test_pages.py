@@ -22,6 +22,7 @@ pytestmark = [
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 WIDE = "number,note,ship_name,ship_street,ship_city,customer,status,lines,total,placed_at"
+SOLD = "period=custom&from=2026-01-01&to=2026-02-10"
 PUBLIC = ("/login", "/login?next=//evil.example")
 
 
@@ -35,7 +36,7 @@ def pages(make) -> tuple[str, ...]:
     dear = Decimal("99999999.9999")
     make.products(1, name=long + "name", sku="LONG-" * 12, price=dear, stock=2_000_000_000)
     customers = make.customers(3)
-    orders = make.orders(3, note=long)
+    orders = make.orders(3, note=long, ship_country=long)
     waiting, checked = make.imports(2, actor=f"{long}@example.com")
     with make.app.app_context():
         db.session.get(ImportRun, waiting).state = "running"
@@ -61,6 +62,10 @@ def pages(make) -> tuple[str, ...]:
         *("/admin/imports/", "/admin/imports/new/", "/admin/imports/mappings/"),
         *(f"/admin/imports/{waiting}/", f"/admin/imports/{checked}/"),
         f"/admin/imports/{checked}/map/",
+        *(f"/admin/reports/{kind}/?{SOLD}" for kind in ("products", "countries", "months")),
+        f"/admin/reports/lines/?supplier={suppliers[0]}&{SOLD}",
+        f"/admin/reports/lines/?product={products[0]}&{SOLD}",
+        *(f"/admin/reports/suppliers/?page=9&{SOLD}", "/admin/reports/products/?period=x&sort=x"),
     )
 
 

@@ -1,12 +1,22 @@
 """Texts that break other people's pages, stored in every text column, are text in Chromium."""
 
+from itertools import cycle
 from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from backoffice.database import db
-from backoffice.models import Category, Customer, HistoryEntry, Order, Product, Supplier
+from backoffice.models import (
+    Category,
+    Customer,
+    HistoryEntry,
+    Order,
+    OrderLine,
+    OrderStatus,
+    Product,
+    Supplier,
+)
 from tests.factories import PLACED
 from tests.payloads import dealt, payloads
 
@@ -119,6 +129,33 @@ class TestPayloads:
                 if not following.count():
                     break
                 address = following.get_attribute("href")
+
+    def test_are_text_in_reports_and_the_lines_behind_them(self, app, page, stored):
+        sold = [
+            {"order_id": order, "line_no": 1, "product_id": product, "quantity": 1, "unit_price": 1}
+            for product, order in zip(stored["products"], cycle(stored["orders"]), strict=False)
+        ]
+        for line_no, line in enumerate(sold, start=1):
+            line["line_no"] = line_no
+        with app.app_context():
+            db.session.execute(update(Order).values(status=OrderStatus.PLACED))
+            db.session.execute(insert(OrderLine), sold)
+            db.session.commit()
+        days = f"from={PLACED.date()}&to={PLACED.date()}"
+
+        for kind in ("products", "suppliers", "categories", "countries"):
+            address = f"/admin/reports/{kind}/?{days}"
+            for _ in range(10):
+                check(page, address)
+                assert page.locator(".report tbody tr").count()
+                following = page.locator("a[rel=next]")
+                if not following.count():
+                    break
+                address = following.get_attribute("href")
+        for link in page.locator("td.revenue a").all()[::10]:
+            with page.context.new_page() as other:
+                other.add_init_script(WATCH)
+                check(other, link.get_attribute("href"))
 
     def test_are_text_on_records_in_their_history_and_in_forms(self, page, stored):
         for number, (table, ids) in enumerate(stored.items()):

@@ -31,6 +31,7 @@ class Sale:
     placed_at: datetime
     status: OrderStatus
     lines: tuple[tuple[int, int, Decimal, Decimal], ...]
+    country: str = ""
 
     @property
     def is_sold(self) -> bool:
@@ -78,7 +79,12 @@ def random_sales(
 def save(session: Session, sales: list[Sale]) -> None:
     """Writes the sales as the only orders."""
     orders = [
-        {"number": f"S{n}", "placed_at": sale.placed_at, "status": sale.status}
+        {
+            "number": f"S{n}",
+            "placed_at": sale.placed_at,
+            "status": sale.status,
+            "ship_country": sale.country,
+        }
         for n, sale in enumerate(sales)
     ]
     ids = session.scalars(
