@@ -84,9 +84,17 @@ class Links:
         """A record's page."""
         return f"{self.base}{section}/details/?id={row_id}"
 
-    def lines(self, section: str, row_id: int) -> str:
-        """What a product or supplier sold in the period."""
-        return self.record(section, row_id)
+    def lines(self, noun: str, row_id: int) -> str:
+        """The lines that a product or supplier sold in the period."""
+        return f"{self.base}reports/lines/?{noun}={row_id}&{self._period}"
+
+    def report(self, section: str) -> str:
+        """What all of them sold in the period, not the best alone."""
+        return f"{self.base}reports/{section}/?{self._period}"
+
+    @cached_property
+    def _period(self) -> str:
+        return urlencode(self.summary.period.arguments)
 
     def _orders(self, statuses: tuple[OrderStatus, ...], span: Span) -> str:
         end = span.last + ONE_DAY if span.until is None else span.end

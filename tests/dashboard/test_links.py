@@ -124,6 +124,20 @@ class TestEveryFigure:
             assert number(link.text) == lists[link.get("href")][0]
         assert sum(number(link.text) for link in links) > 0
 
+    @pytest.mark.parametrize("title", ["best-products", "best-suppliers", "slow-title"])
+    def test_of_what_sold_is_that_of_the_lines(self, page, client, title):
+        rows = [row for row in section(page, title).all("tr") if list(row.all("td"))]
+
+        assert rows
+        for row in rows:
+            _, *links = row.all("a")
+            assert len({link.get("href") for link in links}) == 1
+            lines = visit(client, links[0].get("href"))
+            assert lines.status == 200
+            sums = [cell.text for foot in lines.root.all("tfoot") for cell in foot.all("td", "num")]
+            shown = [number(text) for text in sums if text] or [Decimal(0)] * 2
+            assert [number(link.text) for link in links] == shown[: len(links)]
+
 
 class TestLists:
     def test_leads_nowhere_that_is_not_there(self, shop, client):

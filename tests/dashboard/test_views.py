@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import update
 
 from backoffice import cache
-from backoffice.dashboard import summary, views
+from backoffice.dashboard import fresh, summary, views
 from backoffice.dashboard.period import day_text, named_period
 from backoffice.database import db
 from backoffice.models import Order, OrderStatus
-from backoffice.rollups.fold import fold
+from backoffice.rollups.fold import SomebodyElseError, fold
 from tests.conftest import shared
 from tests.dashboard.figures import Sale, save
 from tests.pages import visit
@@ -165,6 +165,10 @@ class TestDrawn:
         assert ">41</a></dd>" not in first
 
 
+def somebody_else_is_at_it(*_):
+    raise SomebodyElseError
+
+
 class TestFreshness:
     def test_says_that_later_changes_are_being_added(self, client, sold, monkeypatch):
         monkeypatch.setattr(cache, "SUMMARY_EVERY", 0)
@@ -173,7 +177,7 @@ class TestFreshness:
             db.session.execute(update(Order).values(placed_at=datetime(2026, 1, 1, tzinfo=UTC)))
             db.session.commit()
 
-        monkeypatch.setattr(summary, "_bring_up_to_date", lambda: None)
+        monkeypatch.setattr(fresh, "fold", somebody_else_is_at_it)
         page = visit(client, "/admin/").text
 
         assert re.search(r"Changes made after [\d-]+ [\d:]+ UTC are still being added", page)
