@@ -39,8 +39,9 @@ texts = st.one_of(
 LIST_ARGUMENTS = (
     *("search", "sort", "desc", "after", "before", "page_size", "columns"),
     *("active", "supplier", "category", "name", "country", "status", "customer", "at", "totals"),
-    *("name.begins", "name.contains", "category.empty", "reorder", "price.from", "price.to"),
-    *("updated_at.from", "updated_at.before", "placed_at.from", "shipped_at.before", "row"),
+    *("name.begins", "name.contains", "category.empty", "reorder", "stock", "price.from"),
+    *("price.to", "updated_at.from", "updated_at.before", "placed_at.from", "shipped_at.before"),
+    "row",
 )
 
 json_values = st.recursive(

@@ -93,6 +93,19 @@ def to_reorder() -> ColumnElement[bool]:
     return and_(is_set(Product.active), Product.stock <= Product.reorder_level)
 
 
+def stock_states() -> dict[str, tuple[str, ColumnElement[bool]]]:
+    """State of an active product's stock -> words and condition, as the dashboard counts them.
+
+    Those that are short repeat the words of ix_products_to_reorder: no database concludes from a
+    stock of 0 that it is not above the reorder level.
+    """
+    return {
+        "in": ("In stock", and_(is_set(Product.active), Product.stock > Product.reorder_level)),
+        "low": ("Low", and_(to_reorder(), Product.stock > 0)),
+        "out": ("Out of stock", and_(to_reorder(), Product.stock == 0)),
+    }
+
+
 def product_with_references(product_id: int) -> Select[Product]:
     """The product with its supplier and category, in one statement."""
     return (

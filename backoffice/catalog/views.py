@@ -10,7 +10,7 @@ from backoffice.catalog import queries
 from backoffice.catalog.actions import PRODUCT_ACTIONS, SUPPLIER_ACTIONS
 from backoffice.catalog.forms import CategoryForm, ProductForm, SupplierForm
 from backoffice.grid.bulk_pages import BulkPages
-from backoffice.grid.filters import flag, referred, span, text, yes_no
+from backoffice.grid.filters import flag, referred, span, state_of, text, yes_no
 from backoffice.grid.related import Related
 from backoffice.grid.view import GridView
 from backoffice.models import Category, Product, Supplier
@@ -151,6 +151,13 @@ class ProductView(BulkPages, GridView):
         yes_no("active", "Active", Product.active, few_without="ix_products_inactive"),
         flag(
             "reorder", "To reorder", Product.stock, queries.to_reorder(), "ix_products_to_reorder"
+        ),
+        state_of(
+            "stock",
+            "Stock",
+            Product.stock,
+            queries.stock_states(),
+            index="ix_products_to_reorder",
         ),
     )
     column_details_list = (

@@ -8,30 +8,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from math import ceil
+from typing import NamedTuple
 
-from backoffice.dashboard.period import Grain, day_text
+from backoffice.dashboard.period import Grain, Period, day_text
+from backoffice.dashboard.summary import Bar
 
-TOP, BASE = 12.0, 212.0
-"""From the top: the highest gridline and the axis."""
-
-MOST_TICKS = 5
 MOST_LABELS = 8
 FEWEST_SLOTS = 7
 """A chart of fewer bars leaves room at its sides: one bar as wide as the page says nothing."""
 
 
+class Box(NamedTuple):
+    """Where a panel lies: its highest gridline and its axis, from the top, and how many lines."""
+
+    top: float
+    base: float
+    most_ticks: int
+
+
+REVENUE, ORDERS = Box(32, 192, 5), Box(246, 326, 3)
+"""One above the other, over the same days."""
+
+LABELS, HEIGHT = 348.0, 356.0
+
+
 @dataclass(frozen=True)
-class Column:
-    """One bar that stands on the axis, with what a reader who points at it is told."""
+class Slot:
+    """The place of one bar in both panels. ``is_running`` is that of a day not over yet."""
 
     x: float
     width: float
+    mark_x: float
+    mark_width: float
+    name: str
+    is_running: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """One bar that stands on the axis."""
+
     y: float
     height: float
-    says: str
 
 
 @dataclass(frozen=True)
@@ -52,54 +73,81 @@ class Label:
 
 
 @dataclass(frozen=True)
-class ColumnChart:
+class Panel:
     """A bar for each amount, above an axis that begins at zero."""
 
     columns: tuple[Column, ...]
     ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True)
+class SalesChart:
+    """Revenue and orders over the same days, months or years, each with its own scale."""
+
+    slots: tuple[Slot, ...]
     labels: tuple[Label, ...]
+    revenue: Panel
+    orders: Panel
 
 
-def column_chart(amounts: Sequence[tuple[date, Decimal]], grain: Grain) -> ColumnChart:
-    """The chart of amounts by their first day, none of them negative, oldest first."""
-    most = max((amount for _, amount in amounts), default=Decimal(0))
-    step = tick_step(most)
-    ticks = [step * n for n in range(ceil(most / step) + 1)]
-    top = max(ticks[-1], step)
-    slot = 100 / max(len(amounts), FEWEST_SLOTS)
-    margin = (100 - slot * len(amounts)) / 2
-    columns, labels = [], []
-    every = ceil(len(amounts) / MOST_LABELS)
-    for n, (day, amount) in enumerate(amounts):
+def sales_chart(bars: Sequence[Bar], period: Period, as_of: datetime) -> SalesChart:
+    """The chart of the bars, oldest first."""
+    days = [bar.first_day for bar in bars]
+    slot = 100 / max(len(days), FEWEST_SLOTS)
+    margin = (100 - slot * len(days)) / 2
+    every = ceil(len(days) / MOST_LABELS)
+    runs = period.span.start <= as_of < period.span.end
+    today = period.grain.first_day(as_of.date()) if runs else None
+    slots, labels = [], []
+    for n, day in enumerate(days):
         x = margin + slot * n
-        height = float(amount / top) * (BASE - TOP)
-        columns.append(
-            Column(
-                x=round(x + slot * 0.12, 3),
-                width=round(slot * 0.76, 3),
-                y=round(BASE - height, 2),
-                height=round(height, 2),
-                says=f"{bar_name(day, grain)}: {amount:,.2f}",
+        slots.append(
+            Slot(
+                x=round(x, 3),
+                width=round(slot, 3),
+                mark_x=round(x + slot * 0.12, 3),
+                mark_width=round(slot * 0.76, 3),
+                name=bar_name(day, period.grain),
+                is_running=day == today,
             )
         )
         if n % every == 0:
-            minor = len(amounts) > FEWEST_SLOTS / 2 and n // every % 2 == 1
-            labels.append(Label(round(x + slot / 2, 3), _short_name(day, grain), minor))
-    return ColumnChart(
-        tuple(columns),
-        tuple(Tick(BASE - float(tick / top) * (BASE - TOP), compact(tick)) for tick in ticks),
+            minor = len(days) > FEWEST_SLOTS / 2 and n // every % 2 == 1
+            labels.append(Label(round(x + slot / 2, 3), _short_name(day, period.grain), minor))
+    return SalesChart(
+        tuple(slots),
         tuple(labels),
+        panel([bar.revenue for bar in bars], REVENUE),
+        panel([Decimal(bar.orders) for bar in bars], ORDERS, whole=True),
     )
 
 
-def tick_step(most: Decimal) -> Decimal:
+def panel(amounts: Sequence[Decimal], box: Box, *, whole: bool = False) -> Panel:
+    """The bars of amounts, none of them negative.
+
+    :param whole: The amounts are counts: no gridline lies between two.
+    """
+    most = max(amounts, default=Decimal(0))
+    step = tick_step(most, box.most_ticks, whole=whole)
+    ticks = [step * n for n in range(ceil(most / step) + 1)]
+    per_unit = (box.base - box.top) / float(max(ticks[-1], step))
+    heights = [float(amount) * per_unit for amount in amounts]
+    return Panel(
+        tuple(Column(round(box.base - height, 2), round(height, 2)) for height in heights),
+        tuple(Tick(round(box.base - float(tick) * per_unit, 2), compact(tick)) for tick in ticks),
+    )
+
+
+def tick_step(most: Decimal, most_ticks: int = 5, *, whole: bool = False) -> Decimal:
     """The distance of gridlines up to ``most``: 1, 2, 2.5 or 5 times a power of ten."""
     if most <= 0:
         return Decimal(1)
-    rough = most / (MOST_TICKS - 1)
+    rough = most / (most_ticks - 1)
+    if whole:
+        rough = max(rough, Decimal(1))
     power = Decimal(1).scaleb(rough.adjusted())
-    factors = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5))
-    return next((power * factor for factor in factors if power * factor >= rough), power * 10)
+    steps = [power * factor for factor in (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5))]
+    return next((step for step in steps if step >= rough and not (whole and step % 1)), power * 10)
 
 
 def compact(value: Decimal) -> str:
@@ -112,7 +160,7 @@ def compact(value: Decimal) -> str:
 
 def share(value: Decimal | int, most: Decimal | int) -> float:
     """The length of a bar in percent of the longest."""
-    return round(float(100 * value / most), 2) if most else 0.0
+    return round(100 * float(value) / float(most), 2) if most else 0.0
 
 
 def bar_name(day: date, grain: Grain) -> str:

@@ -154,6 +154,10 @@ class Summary:
         """Active products at or below their reorder level."""
         return self.stock.get("out", 0) + self.stock.get("low", 0)
 
+    def days_waiting(self, order: OverdueOrder) -> int:
+        """Days from the one on which the order was placed."""
+        return (self.as_of.date() - order.placed_at.date()).days
+
 
 class Shown(NamedTuple):
     """A summary, and why it is not of now where it could not be refreshed."""

@@ -6,7 +6,7 @@ contains, from, before, empty. Tests go together by AND; several values of one a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -130,6 +130,29 @@ def flag(
     return Filter(name, label, column, (Test(name, "", _yes(holds), index, "check"),))
 
 
+def state_of(
+    name: str,
+    label: str,
+    column: InstrumentedAttribute[Any],
+    states: Mapping[str, tuple[str, ColumnElement[bool]]],
+    *,
+    index: str,
+) -> Filter:
+    """Any of a few states, each a condition.
+
+    :param states: Value in the address -> words and condition.
+    :param index: The partial index that holds all rows but those of the state that most have.
+    """
+
+    def condition(text: str, _dialect: str) -> ColumnElement[bool]:
+        _, holds = _known(states, text, label)
+        matches: ColumnElement[bool] = holds
+        return matches
+
+    tests = (Test(name, "", condition, index, "choices"),)
+    return Filter(name, label, column, tests, {text: words for text, (words, _) in states.items()})
+
+
 def text(name: str, label: str, column: InstrumentedAttribute[str]) -> Filter:
     """A text: is, begins with, and contains where it is one of the table's searched columns."""
     searched = search_index_of(column.table, [column])
@@ -191,7 +214,7 @@ def referred(
     return Filter(name, label, column, (test,), reference=reference)
 
 
-def _known(known: dict[str, Any], text: str, label: str) -> Any:
+def _known(known: Mapping[str, Any], text: str, label: str) -> Any:
     if text not in known:
         raise ValueError(f"{label} cannot be {text[:40]!r}: use one of {', '.join(known)}")
     return known[text]

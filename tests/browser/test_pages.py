@@ -42,7 +42,7 @@ def pages(make) -> tuple[str, ...]:
         db.session.get(ImportRun, waiting).state = "running"
         db.session.commit()
     return (
-        *("/admin/", "/admin/?period=90d", "/admin/?period=nonsense"),
+        *("/admin/?from=2026-01-01&to=2026-02-15", "/admin/", "/admin/?period=nonsense"),
         *("/admin/products/", "/admin/products/?search=LONG", "/admin/products/?search=nothing"),
         *("/admin/products/?sort=nonsense", "/admin/products/?active=no&page_size=25&sort=price"),
         *("/admin/suppliers/", "/admin/categories/", "/admin/orders/", "/admin/customers/"),
@@ -155,7 +155,7 @@ class TestAxe:
         stranger = browse("", color_scheme=colours)
         axe, found = Axe(), {}
 
-        kinds = tuple(each for each in pages if not re.search(r"customers|categories|90d", each))
+        kinds = tuple(each for each in pages if not re.search(r"customers|categories", each))
         for who, addresses in ((page, kinds), (stranger, PUBLIC)):
             for address in visits(who, addresses):
                 if serious := grave(axe, who):
@@ -243,6 +243,40 @@ class TestPhone:
         page.get_by_role("link", name="Suppliers", exact=True).first.click()
 
         expect(page.get_by_role("heading", name="Suppliers")).to_be_visible()
+
+
+class TestDashboard:
+    def test_leads_from_a_bar_to_its_orders(self, browse, pages):
+        page = browse("viewer", viewport=DESK)
+        page.goto(pages[0])
+
+        page.locator("a.slot", has_text="1 Jan 2026: 89.91 from 3 orders").click()
+
+        expect(page.locator(".grid tfoot")).to_contain_text("All 3")
+
+    def test_opens_the_table_behind_its_chart_by_keyboard(self, browse, pages):
+        page = browse("viewer", viewport=DESK)
+        page.goto(pages[0])
+
+        page.get_by_text("Show as table").press("Enter")
+        page.keyboard.press("Tab")
+
+        expect(page.get_by_role("link", name="1 Jan 2026", exact=True)).to_be_focused()
+        assert grave(Axe(), page) == []
+
+    @pytest.mark.parametrize("width", [390, 768, 1440])
+    def test_cuts_no_figure(self, browse, pages, width):
+        page = browse("viewer", viewport={"width": width, "height": 900})
+        page.goto(pages[0])
+
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll(".dashboard :is(.num, .value, .note)")]
+              .filter((part) => part.getBoundingClientRect().right
+                > part.closest(".card").getBoundingClientRect().right)
+              .map((part) => part.textContent)"""
+        )
+
+        assert cut == []
 
 
 class TestWidths:

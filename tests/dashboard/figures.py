@@ -48,11 +48,18 @@ def amount(line: tuple[int, int, Decimal, Decimal]) -> Decimal:
     return quantity * unit_price * (1 - discount)
 
 
-def random_sales(random: Random, products: list[int], count: int) -> list[Sale]:
+def random_sales(
+    random: Random,
+    products: list[int],
+    count: int,
+    *,
+    first: datetime = datetime(2025, 9, 20, tzinfo=UTC),
+    days: int = 70,
+) -> list[Sale]:
     """Sales around ``PERIOD``, a fifth of them within a moment of UTC midnight."""
     sales = []
     for _ in range(count):
-        placed_at = datetime(2025, 9, 20, tzinfo=UTC) + timedelta(days=random.randrange(70))
+        placed_at = first + timedelta(days=random.randrange(days))
         if random.random() < 0.2:
             placed_at += timedelta(microseconds=random.choice((-1, 0, 1)))
         else:

@@ -1,65 +1,97 @@
 """Where the marks of a chart go."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from backoffice.dashboard.charts import BASE, TOP, column_chart, compact, share, tick_step
-from backoffice.dashboard.period import Grain
+from backoffice.dashboard.charts import (
+    ORDERS,
+    REVENUE,
+    compact,
+    panel,
+    sales_chart,
+    share,
+    tick_step,
+)
+from backoffice.dashboard.period import Grain, Period, Span
+from backoffice.dashboard.summary import Bar
 
 FIRST = date(2025, 11, 1)
+LATER = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def days(*amounts: int) -> list[tuple[date, Decimal]]:
-    return [(FIRST + timedelta(days=n), Decimal(amount)) for n, amount in enumerate(amounts)]
+def drawn(count, grain=Grain.DAY, as_of=LATER, orders=1):
+    """A chart of so many days from ``FIRST`` on, or of one month or year."""
+    days = {Grain.DAY: count, Grain.MONTH: 100, Grain.YEAR: 3_000}[grain]
+    span = Span(FIRST, FIRST + timedelta(days=days - 1))
+    bars = [Bar(FIRST + timedelta(days=n), orders, Decimal(n)) for n in range(count)]
+    return sales_chart(bars, Period("custom", span, span), as_of)
 
 
-class TestColumnChart:
+class TestPanel:
     def test_stands_on_zero_and_is_true_to_the_amounts(self):
-        low, high, none = column_chart(days(100, 400, 0), Grain.DAY).columns
+        low, high, none = panel([Decimal(100), Decimal(400), Decimal(0)], REVENUE).columns
 
         assert high.height == pytest.approx(4 * low.height)
-        assert low.y + low.height == high.y + high.height == BASE
+        assert low.y + low.height == high.y + high.height == REVENUE.base
         assert none.height == 0
 
     def test_has_a_gridline_at_zero_and_one_at_or_above_the_largest_amount(self):
-        chart = column_chart(days(1_730, 20), Grain.DAY)
+        drawn = panel([Decimal(1_730), Decimal(20)], REVENUE)
 
-        assert [tick.text for tick in chart.ticks] == ["0", "500", "1k", "1.5k", "2k"]
-        assert (chart.ticks[0].y, chart.ticks[-1].y) == (BASE, TOP)
-        assert min(column.y for column in chart.columns) >= TOP
+        assert [tick.text for tick in drawn.ticks] == ["0", "500", "1k", "1.5k", "2k"]
+        assert (drawn.ticks[0].y, drawn.ticks[-1].y) == (REVENUE.base, REVENUE.top)
+        assert min(column.y for column in drawn.columns) >= REVENUE.top
 
-    @pytest.mark.parametrize("count", [1, 2, 7, 30, 92, 300])
+    @pytest.mark.parametrize("most", [1, 2, 3, 5, 10, 49, 51, 999])
+    def test_of_counts_has_whole_gridlines(self, most):
+        drawn = panel([Decimal(most)], ORDERS, whole=True)
+
+        assert all("." not in tick.text for tick in drawn.ticks)
+        assert 2 <= len(drawn.ticks) <= 3
+
+    def test_is_drawn_of_nothing(self):
+        drawn = panel([Decimal(0)] * 3, REVENUE)
+
+        assert {column.height for column in drawn.columns} == {0}
+        assert [tick.text for tick in drawn.ticks] == ["0"]
+
+
+class TestSalesChart:
+    @pytest.mark.parametrize("count", [1, 2, 7, 30, 92])
     def test_fits_its_width_without_overlap(self, count):
-        chart = column_chart(days(*range(count)), Grain.DAY)
+        chart = drawn(count)
 
         ends = [0.0]
-        for column in chart.columns:
-            assert column.x >= ends[-1]
-            ends.append(column.x + column.width)
-        assert ends[-1] <= 100
+        for slot in chart.slots:
+            assert slot.x >= ends[-1] - 0.01
+            assert slot.x < slot.mark_x < slot.mark_x + slot.mark_width < slot.x + slot.width
+            ends.append(slot.x + slot.width)
+        assert ends[-1] <= 100.1
         assert len(chart.labels) <= 8
-
-    def test_draws_a_period_without_revenue(self):
-        chart = column_chart(days(0, 0, 0), Grain.DAY)
-
-        assert {column.height for column in chart.columns} == {0}
-        assert [tick.text for tick in chart.ticks] == ["0"]
+        assert len(chart.revenue.columns) == len(chart.orders.columns) == count
 
     @pytest.mark.parametrize(
-        ("grain", "says", "label"),
+        ("grain", "name", "label"),
         [
-            (Grain.DAY, "1 Nov 2025: 1,234.50", "1 Nov"),
-            (Grain.MONTH, "November 2025: 1,234.50", "Nov 2025"),
-            (Grain.YEAR, "2025: 1,234.50", "2025"),
+            (Grain.DAY, "1 Nov 2025", "1 Nov"),
+            (Grain.MONTH, "November 2025", "Nov 2025"),
+            (Grain.YEAR, "2025", "2025"),
         ],
     )
-    def test_names_its_bars(self, grain, says, label):
-        chart = column_chart([(FIRST, Decimal("1234.5"))], grain)
+    def test_names_its_bars(self, grain, name, label):
+        chart = drawn(1, grain)
 
-        assert chart.columns[0].says == says
+        assert chart.slots[0].name == name
         assert chart.labels[0].text == label
+
+    def test_marks_the_day_that_is_not_over(self):
+        running = drawn(3, as_of=datetime(2025, 11, 2, 9, tzinfo=UTC))
+        over = drawn(3, as_of=datetime(2025, 11, 4, 9, tzinfo=UTC))
+
+        assert [slot.is_running for slot in running.slots] == [False, True, False]
+        assert not any(slot.is_running for slot in over.slots)
 
 
 class TestTickStep:

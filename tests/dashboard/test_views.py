@@ -3,16 +3,22 @@
 import csv
 import re
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from backoffice import cache
+from backoffice.dashboard import fresh, summary, views
+from backoffice.dashboard.period import day_text, named_period
 from backoffice.database import db
-from backoffice.models import OrderStatus
+from backoffice.models import Order, OrderStatus
+from backoffice.rollups.fold import SomebodyElseError
 from tests.conftest import shared
 from tests.dashboard.figures import Sale, save
+from tests.pages import visit
 from tests.redis_server import redis
 
 __all__ = ["redis"]
@@ -43,9 +49,10 @@ class TestDashboard:
     def test_shows_the_figures_with_their_moment(self, client, sold):
         page = client.get("/admin/").text
 
-        assert '<dd class="value">1,265,793.04</dd>' in page
+        assert ">1,265,793.04</a></dd>" in page
         assert re.search(r"As of <time [^>]*>\d\d:\d\d:\d\d UTC</time>", page)
-        assert f'<a href="/admin/products/details/?id={sold}">Chai &lt;b&gt;</a>' in page
+        record = f'href="/admin/products/details/?id={sold}"'
+        assert f'<a {record} title="Chai &lt;b&gt;">Chai &lt;b&gt;</a>' in page
         assert 'title="Out of stock">0<' in page
 
     def test_leads_to_the_product(self, client, sold):
@@ -57,10 +64,17 @@ class TestDashboard:
     def test_has_a_table_behind_its_chart(self, client, sold):
         page = client.get("/admin/?period=7d").text
 
-        assert page.count('<g class="column">') == 7
+        assert page.count('<a class="slot') == 7
         details = page[page.index("<details>") : page.index("</details>")]
         assert details.count("<tr>") == 8
-        assert '<td class="num">1,265,793.04</td>' in details
+        assert '<td class="num">1,265,793.04</td><td class="num">1</td>' in details
+
+    def test_names_each_bar_and_marks_that_of_today(self, client, sold):
+        page = client.get("/admin/?period=7d").text
+
+        today = day_text(datetime.now(UTC).date())
+        assert f"<title>{today} so far: 1,265,793.04 from 1 order</title>" in page
+        assert page.count('<a class="slot running"') == 1
 
     @pytest.mark.parametrize("period", ["today", "7d", "30d", "90d", "year"])
     def test_marks_the_period_that_is_shown(self, client, sold, period):
@@ -136,6 +150,49 @@ class TestDashboard:
         assert (len(fresh), len(kept)) == (16, 2), "\n".join(fresh + kept)
 
 
+class TestDrawn:
+    def test_is_of_the_summary_alone(self, app, sold):
+        """Kept for all who look: without a request there is no user whose page it could be."""
+        with app.app_context():
+            shown = summary.compute(db.session(), named_period("30d", datetime.now(UTC).date()))[1]
+            other = replace(shown, overdue_count=41)
+
+            first, second = (views.drawn(summary.to_json(each), "/a/") for each in (shown, other))
+
+        assert 'href="/a/orders/?status=placed' in first
+        assert ">41</a></dd>" in second
+        assert ">41</a></dd>" not in first
+
+
+def somebody_else_is_at_it(*_):
+    raise SomebodyElseError
+
+
+class TestFreshness:
+    def test_says_that_later_changes_are_being_added(self, client, sold, monkeypatch):
+        monkeypatch.setattr(cache, "SUMMARY_EVERY", 0)
+        client.get("/admin/")
+        with client.application.app_context():
+            db.session.execute(update(Order).values(placed_at=datetime(2026, 1, 1, tzinfo=UTC)))
+            db.session.commit()
+
+        monkeypatch.setattr(fresh, "fold", somebody_else_is_at_it)
+        page = visit(client, "/admin/").text
+
+        assert re.search(r"Changes made after [\d-]+ [\d:]+ UTC are still being added", page)
+
+    def test_says_that_the_figures_could_not_be_refreshed(self, client, sold, monkeypatch):
+        with client.application.app_context():
+            shown = summary.compute(db.session(), named_period("30d", datetime.now(UTC).date()))[1]
+        trouble = "The figures could not be refreshed at 08:00:00 UTC."
+        monkeypatch.setattr(views, "current_summary", lambda *_: summary.Shown(shown, trouble))
+
+        page = visit(client, "/admin/").text
+
+        said = f"{trouble} Those below are of {shown.as_of:%Y-%m-%d %H:%M:%S} UTC"
+        assert said in page
+
+
 class TestNorthwind:
     def test_has_its_known_net_revenue(self, client, keep, make):
         products = make.products(77)
@@ -155,8 +212,8 @@ class TestNorthwind:
 
         page = client.get("/admin/?period=custom&from=1996-07-04&to=1998-05-06").text
 
-        assert '<dd class="value">1,265,793.04</dd>' in page
-        assert '<dd class="value">830</dd>' in page
+        assert ">1,265,793.04</a></dd>" in page
+        assert ">830</a></dd>" in page
 
 
 def read(name):
@@ -189,12 +246,33 @@ class TestWithoutItsCache:
         assert "1,265,793.04" in page.text
 
 
+class TestNothingToDo:
+    def test_is_said_where_a_list_would_be(self, client, keep, make):
+        make.products(1, stock=9, reorder_level=5)
+        keep([Sale(datetime.now(UTC), OrderStatus.CANCELLED, ())])
+
+        page = client.get("/admin/").text
+
+        assert "Nothing is overdue" in page
+        assert "Nothing to reorder" in page
+        assert page.count("Nothing was sold in this period.") == 2
+
+
 class TestAnEmptyDashboard:
     def test_says_how_to_fill_it(self, client):
         page = client.get("/admin/").text
 
         assert "No orders yet" in page
         assert "manage.py demo" in page
+        assert 'class="figures"' not in page
+
+    def test_shows_the_stock_of_products_that_nobody_ordered_yet(self, client, make):
+        make.products(1, name="Chai", stock=1, reorder_level=5)
+
+        page = client.get("/admin/").text
+
+        assert "No orders yet" in page
+        assert ">Chai</a>" in page
 
     def test_leads_to_the_orders_there_are(self, client, keep):
         old = datetime(1996, 7, 4, tzinfo=UTC)

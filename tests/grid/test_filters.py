@@ -167,6 +167,20 @@ class TestFlag:
         assert keys(client, "products", reorder="yes") == ["SHORT"]
 
 
+class TestState:
+    def test_finds_products_on_sale_by_their_stock(self, client, make):
+        make.products(sku="OUT", stock=0, reorder_level=0)
+        make.products(sku="LOW", stock=5, reorder_level=5)
+        make.products(sku="IN", stock=6, reorder_level=5)
+        make.products(sku="OFF", stock=0, reorder_level=5, active=False)
+
+        assert keys(client, "products", stock="out") == ["OUT"]
+        assert keys(client, "products", stock="low") == ["LOW"]
+        assert keys(client, "products", stock="in") == ["IN"]
+        assert keys(client, "products", stock=["out", "low"]) == ["LOW", "OUT"]
+        assert visit(client, "/admin/products/", stock="out").chips == ["Stock: Out of stock"]
+
+
 class TestReferred:
     @pytest.fixture(autouse=True)
     def goods(self, make):
