@@ -56,9 +56,9 @@ def brought_up_to_date(
         if not is_busy(error):
             raise
         return Freshness(as_of, is_behind=True)
-    if folded.left:
+    if not folded.is_done:
         catch_up(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
-    return Freshness(as_of, folded.left > 0, folded.left)
+    return Freshness(as_of, not folded.is_done, folded.left)
 
 
 @contextmanager
@@ -72,5 +72,9 @@ def one_snapshot(session: Session) -> Iterator[Connection]:
     options: dict[str, Any] = {"begins_reading": True}
     if session.get_bind().dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    yield session.connection(execution_options=options)
+    try:
+        yield session.connection(execution_options=options)
+    except BaseException:
+        session.rollback()
+        raise
     session.commit()

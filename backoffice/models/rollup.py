@@ -38,8 +38,9 @@ def revenue_of(units: int | None, rest: int | None) -> Decimal:
 
 
 # What changed: of "day" the key is the day as in 20260131, of "order" and "product" an id, of
-# "catalog" and "all" 0. PostgreSQL has a row for each transaction that says so, because of two
-# that insert the same key one would wait for the other's end; ``writer`` tells them apart.
+# "catalog" (what is shown beside the sums), "stock" and "all" 0. PostgreSQL has a row for each
+# transaction that says so, because of two that insert the same key one would wait for the other's
+# end; ``writer`` tells them apart.
 rollup_changes = Table(
     "rollup_changes",
     Base.metadata,
@@ -149,10 +150,10 @@ ROLLUPS = (
 )
 
 DAY_KEY = {
-    "postgresql": "CAST(to_char({} AT TIME ZONE 'UTC', 'YYYYMMDD') AS bigint)",
+    "postgresql": "coalesce(CAST(to_char({} AT TIME ZONE 'UTC', 'YYYYMMDD') AS bigint), 0)",
     "sqlite": "CAST(replace(substr({}, 1, 10), '-', '') AS INTEGER)",
 }
-"""Dialect -> a moment's day as the queue's key."""
+"""Dialect -> a moment's day as the queue's key; no day at all of what is none, as infinity."""
 
 
 def stock_state(row: str) -> str:
@@ -169,7 +170,9 @@ def sqlite_triggers() -> dict[str, str]:
         "rollup_orders_insert": _on("INSERT ON orders", _placed("new")),
         "rollup_orders_delete": _on("DELETE ON orders", _placed("old")),
         "rollup_orders_update": _on(
-            "UPDATE OF placed_at, status ON orders", _placed("old"), _placed("new")
+            "UPDATE OF placed_at, status, number, customer_id ON orders",
+            _placed("old"),
+            _placed("new"),
         ),
         "rollup_lines_insert": _on("INSERT ON order_lines", _mark("order", "new.order_id")),
         "rollup_lines_delete": _on("DELETE ON order_lines", _mark("order", "old.order_id")),
@@ -179,7 +182,10 @@ def sqlite_triggers() -> dict[str, str]:
             _mark("order", "new.order_id"),
         ),
         "rollup_products_insert": _on("INSERT ON products", _count("new", 1), _mark("catalog")),
-        "rollup_products_delete": _on("DELETE ON products", _count("old", -1), _mark("catalog")),
+        # Its id may come again, with another supplier.
+        "rollup_products_delete": _on(
+            "DELETE ON products", _count("old", -1), _mark("product", "old.id")
+        ),
         "rollup_products_update": _on(
             "UPDATE OF sku, name, price, stock, reorder_level, active ON products",
             _mark("catalog"),
@@ -195,6 +201,32 @@ def sqlite_triggers() -> dict[str, str]:
             _mark("product", "new.id"),
         ),
         "rollup_suppliers_update": _on("UPDATE OF code, name ON suppliers", _mark("catalog")),
+        "rollup_customers_update": _on("UPDATE OF name ON customers", _mark("catalog")),
+        **_replacing_triggers(),
+    }
+
+
+def _replacing_triggers() -> dict[str, str]:
+    """REPLACE deletes a row without its triggers: what it is about to delete is named before."""
+    day = DAY_KEY["sqlite"].format("o.placed_at")
+    same_order = "orders AS o WHERE o.id = new.id OR o.number = new.number"
+    same_line = "order_lines AS l WHERE l.id = new.id"
+    same_product = "products AS p WHERE p.id = new.id OR p.sku = new.sku"
+    return {
+        "rollup_orders_replace": (
+            f"BEFORE INSERT ON orders WHEN EXISTS (SELECT 1 FROM {same_order}) BEGIN "
+            f"INSERT OR IGNORE INTO rollup_changes SELECT 'day', {day}, 0 FROM {same_order}; END"
+        ),
+        "rollup_lines_replace": (
+            f"BEFORE INSERT ON order_lines WHEN EXISTS (SELECT 1 FROM {same_line}) BEGIN "
+            "INSERT OR IGNORE INTO rollup_changes "
+            f"SELECT 'order', l.order_id, 0 FROM {same_line}; END"
+        ),
+        "rollup_products_replace": (
+            f"BEFORE INSERT ON products WHEN EXISTS (SELECT 1 FROM {same_product}) BEGIN "
+            f"INSERT OR IGNORE INTO rollup_changes SELECT 'product', p.id, 0 FROM {same_product}; "
+            f"{_mark('stock')} END"
+        ),
     }
 
 
@@ -234,7 +266,10 @@ _POSTGRESQL = {
         ("order", "SELECT order_id AS key FROM old_rows UNION SELECT order_id FROM new_rows")
     ],
     ("products", "INSERT"): [("stock", f"{_STATES} 1 AS n FROM new_rows"), ("catalog", "")],
-    ("products", "DELETE"): [("stock", f"{_STATES} -1 AS n FROM old_rows"), ("catalog", "")],
+    ("products", "DELETE"): [
+        ("stock", f"{_STATES} -1 AS n FROM old_rows"),
+        ("product", "SELECT id AS key FROM old_rows"),
+    ],
     ("products", "UPDATE"): [
         (
             "stock",
@@ -247,6 +282,7 @@ _POSTGRESQL = {
         ("catalog", ""),
     ],
     ("suppliers", "UPDATE"): [("catalog", "")],
+    ("customers", "UPDATE"): [("catalog", "")],
     ("orders", "TRUNCATE"): [("all", "")],
     ("order_lines", "TRUNCATE"): [("all", "")],
     ("products", "TRUNCATE"): [("all", "")],

@@ -7,20 +7,23 @@ again from orders and lines; what differs from before is added to the periods th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from time import monotonic, sleep
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, bindparam, text
 from sqlalchemy.exc import OperationalError
 
 from backoffice.database import allow_long_work, begins_reading, db, is_busy
 from backoffice.rollups import statements
 from backoffice.rollups.periods import ONE_DAY, PERIODS, Days, days_of
 from backoffice.rollups.statements import run
+
+log = logging.getLogger(__name__)
 
 SECONDS_A_STEP = 0.3
 """How long one transaction should take: on SQLite everybody who writes waits for it."""
@@ -51,10 +54,14 @@ class State(NamedTuple):
 
 @dataclass
 class Folded:
-    """What a call of ``fold`` did, and how many days it left to be read again."""
+    """What a call of ``fold`` did, and how many days it left to be read again.
+
+    There may be more than those: orders are waiting whose days are not known yet.
+    """
 
     days: int = 0
     left: int = 0
+    is_done: bool = True
 
 
 class SomebodyElseError(Exception):
@@ -94,13 +101,14 @@ def fold(seconds: float | None = None, patience: float = 10, today: date | None 
         pace = _Pace()
         while True:
             began = datetime.now(UTC)  # a change that commits from now on may not be seen
-            with _step(connection, patience):
+            with _step(connection, patience, in_page=seconds is not None):
                 done = _Step(connection, began, today or began.date(), pace).run()
             folded.days += done.days
             folded.left = done.left
+            folded.is_done = not done.more
             if not done.more or (until is not None and monotonic() > until):
                 break
-    if folded.days > MANY_DAYS and not folded.left:
+    if folded.days > MANY_DAYS and folded.is_done:
         _sweep()
     return folded
 
@@ -126,15 +134,21 @@ def _connection(patience: float) -> Iterator[Connection]:
 
 
 @contextmanager
-def _step(connection: Connection, patience: float) -> Iterator[None]:
-    """One transaction that nobody else's overlaps, with empty tables to work in."""
+def _step(connection: Connection, patience: float, *, in_page: bool) -> Iterator[None]:
+    """One transaction that nobody else's overlaps, with empty tables to work in.
+
+    In a page, a statement has the page's limits, and waits for no lock longer than for its turn.
+    """
     until = monotonic() + patience
     while not _alone(connection):
         if monotonic() > until:
             raise SomebodyElseError
         sleep(SECONDS_BETWEEN_TRIES)
     with connection.get_transaction() or connection.begin():
-        allow_long_work(connection)
+        if not in_page:
+            allow_long_work(connection)
+        elif connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = {int(1000 * patience) or 1}"))
         for name, columns in statements.TEMPORARY.items():
             connection.execute(text(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})"))
         yield
@@ -216,10 +230,12 @@ class _Step:
             run(connection, *statements.BEGIN_ANEW)
         if "order" in what:
             self._find_days_of_orders()
-        keys = self._waiting("day")
+        keys = self._days()
         if "product" in what:
             self._follow_suppliers()
-        self._forget("all", "product", "catalog")
+        if "stock" in what:
+            run(connection, *statements.COUNT_STOCK)
+        self._forget("all", "product", "catalog", "stock")
         postponed = self._postpones(len(keys))
         if not postponed:
             before = None if "all" in what else current.day
@@ -243,6 +259,23 @@ class _Step:
         Half as much work in all, but one long transaction, which on SQLite nobody could write in.
         """
         return days > MANY_DAYS and self.connection.dialect.name == "postgresql"
+
+    def _days(self) -> list[int]:
+        """The days in the queue, the newest first; what is no day is thrown out.
+
+        Both databases store moments of which Python has no date. No page could show such an order,
+        and nobody would see any figure any more if the queue held on to it.
+        """
+        keys = self._waiting("day")
+        strange = [key for key in keys if not is_day(key)]
+        for key in strange:
+            log.warning("orders placed on the day %s are in no figure: it is no date", key)
+            self.connection.execute(
+                text("DELETE FROM rollup_changes WHERE what = 'day' AND key = :key").bindparams(
+                    bindparam("key", key, BigInteger())
+                )
+            )
+        return [key for key in keys if key not in strange] if strange else keys
 
     def _waiting(self, what: str, limit: int = -1) -> list[int]:
         """The keys in the queue, the largest first."""
@@ -319,12 +352,7 @@ class _Step:
     def _read(self, days: Days, postponed: bool) -> None:
         """Bring the rollups up to date with ``days``; the periods later where that is better."""
         _empty(self.connection)
-        here = {
-            "first": days.first,
-            "last": days.last,
-            "start": datetime.combine(days.first, time(), UTC),
-            "end": datetime.combine(days.last + ONE_DAY, time(), UTC),
-        }
+        here = {"first": days.first, "last": days.last}
         run(self.connection, statements.READ_LINES, **here)
         run(self.connection, *statements.WRITE_SALES, statements.COMPARE, **here)
         self._analyze("rollup_diff")
@@ -364,6 +392,15 @@ def key_of(day: date) -> int:
     return day.year * 10_000 + day.month * 100 + day.day
 
 
+def is_day(key: int) -> bool:
+    """Whether the queue's key names a date."""
+    try:
+        day_of(key)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
 def day_of(key: int) -> date:
     """The day that the queue names so."""
     return date(key // 10_000, key // 100 % 100, key % 100)
@@ -374,6 +411,6 @@ def runs_of(keys: list[int]) -> Iterator[Days]:
     days = [day_of(key) for key in keys]
     while days:
         last = first = days.pop(0)
-        while days and days[0] == first - ONE_DAY:
+        while days and (first - days[0]) == ONE_DAY:
             first = days.pop(0)
         yield Days(first, last)

@@ -12,7 +12,6 @@ from sqlalchemy.types import TypeEngine
 from backoffice.models import REVENUE_STATUSES
 from backoffice.models.columns import UtcDateTime
 from backoffice.models.rollup import DAY_KEY, REST, stock_state
-from backoffice.rollups.periods import PERIODS
 
 # SQLite stores price and discount in ten-thousandths, so that an amount counts in 1e-8. A sum of
 # these would overflow at the 93rd of the largest lines: whole units and the rest go apart.
@@ -26,6 +25,10 @@ FRAGMENTS = {
         "units": "CAST(floor(amount) AS bigint)",
         "rest": f"CAST((amount - floor(amount)) * {REST} AS bigint)",
         "key": DAY_KEY["postgresql"].format("o.placed_at"),
+        "placed": (
+            "o.placed_at >= CAST(:first AS timestamp) AT TIME ZONE 'UTC' AND "
+            "o.placed_at < (CAST(:last AS timestamp) + interval '1 day') AT TIME ZONE 'UTC'"
+        ),
     },
     "sqlite": {
         "day": "substr(o.placed_at, 1, 10)",
@@ -34,27 +37,31 @@ FRAGMENTS = {
         "units": f"(units + rest / {REST})",
         "rest": f"(rest % {REST})",
         "key": DAY_KEY["sqlite"].format("o.placed_at"),
+        # Texts that begin with a day lie between it and it with the largest sign behind.
+        "placed": "o.placed_at >= :first AND o.placed_at < :last || '~'",
     },
 }
 """Dialect -> name -> SQL.
 
-``day``, ``hour``, ``sums`` and ``key`` are over ``orders AS o`` joined to ``order_lines AS l``;
-``units`` and ``rest`` are over ``sums``: the exact sum of the lines' amounts, as rollups keep it.
+``day``, ``hour``, ``placed`` (on the days from :first to :last), ``sums`` and ``key`` are over
+``orders AS o`` joined to ``order_lines AS l``; ``units`` and ``rest`` are over ``sums``: the exact
+sum of the lines' amounts, as rollups keep it.
 """
 
 SOLD = "status IN ({})".format(", ".join(f"'{status}'" for status in REVENUE_STATUSES))
 """The condition that an order counts as sold."""
 
 _WAITING = """
-    {} NOT IN (
+    {0} BETWEEN 10101 AND 99991231 AND {0} NOT IN (
         SELECT key FROM rollup_changes WHERE what = 'day'
         UNION ALL
-        SELECT {} FROM rollup_changes AS c JOIN orders AS o ON o.id = c.key WHERE c.what = 'order'
+        SELECT {1} FROM rollup_changes AS c JOIN orders AS o ON o.id = c.key WHERE c.what = 'order'
     )
 """
 PLACED = "o.placed_at >= :start AND o.placed_at < :end"
+"""The condition that an order was placed between two moments."""
+
 DAYS = "day BETWEEN :first AND :last"
-_IN_PERIODS = ", ".join(f"'{period}'" for period in PERIODS)
 
 
 def _total(name: str) -> str:
@@ -72,12 +79,12 @@ SUMS = (
 
 DIFFER = "sum(quantity) <> 0 OR sum(units) <> 0 OR sum(rest) <> 0"
 
-# The supplier of a product that has gone since is the one its sums are kept under.
-_SUPPLIER = f"""
-    coalesce(p.supplier_id, (
-        SELECT max(k.supplier_id) FROM product_periods AS k
-        WHERE k.period IN ({_IN_PERIODS}) AND k.product_id = d.product_id
-    ), 0) AS supplier_id
+# The supplier that a product's sums are kept under, until they move to its new one together.
+_SUPPLIER = """
+    coalesce((
+        SELECT k.supplier_id FROM product_periods AS k
+        WHERE k.period = :period AND k.product_id = d.product_id
+    ), p.supplier_id, 0) AS supplier_id
 """
 
 TEMPORARY = {
@@ -96,7 +103,7 @@ READ_LINES = """
         SELECT {day} AS day, {hour} AS hour, o.status AS status, l.product_id AS product_id,
                CAST(sum(l.quantity) AS bigint) AS quantity, {sums}
         FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
-        WHERE {PLACED}
+        WHERE {placed}
         GROUP BY 1, 2, 3, 4
     ) AS sold
 """
@@ -109,7 +116,7 @@ WRITE_SALES = (
            coalesce(units, 0), coalesce(rest, 0)
     FROM (
         SELECT {day} AS day, {hour} AS hour, o.status AS status, count(*) AS orders
-        FROM orders AS o WHERE {PLACED} GROUP BY 1, 2, 3
+        FROM orders AS o WHERE {placed} GROUP BY 1, 2, 3
     ) AS placed
     LEFT JOIN (
         SELECT day, hour, status, {SUMS} FROM rollup_lines GROUP BY day, hour, status
@@ -255,6 +262,14 @@ LAST_ORDER = """
     ) AS first
 """
 
+COUNT_STOCK = (
+    "DELETE FROM stock_states",
+    f"""
+    INSERT INTO stock_states (state, writer, products)
+    SELECT {stock_state("")}, 0, count(*) FROM products GROUP BY 1
+    """,
+)
+
 # Days keep what all sold until they are read again. What each product sold goes at once, and
 # comes back day by day: to add up the periods of a large table takes longer than writers may wait.
 BEGIN_ANEW = (
@@ -267,11 +282,7 @@ BEGIN_ANEW = (
     ) AS days
     WHERE true ON CONFLICT DO NOTHING
     """,
-    "DELETE FROM stock_states",
-    f"""
-    INSERT INTO stock_states (state, writer, products)
-    SELECT {stock_state("")}, 0, count(*) FROM products GROUP BY 1
-    """,
+    *COUNT_STOCK,
 )
 
 NOTE = """
@@ -303,7 +314,6 @@ def run(connection: Connection, *statements: str, **values: Any) -> Any:
     for statement in statements:
         filled = statement.format(
             **fragments,
-            PLACED=PLACED,
             DAYS=DAYS,
             SOLD=SOLD,
             SUMS=SUMS,
@@ -329,8 +339,6 @@ TYPES: dict[str, TypeEngine[Any]] = {
     "at": UtcDateTime(),
     "first": Date(),
     "last": Date(),
-    "start": UtcDateTime(),
-    "end": UtcDateTime(),
     "period": String(),
 }
 

@@ -186,7 +186,7 @@ def rebuild(progress: Callable[[int, int], None] | None = None) -> int:
         days += folded.days
         if progress:
             progress(days, days + folded.left)
-        if not folded.left:
+        if folded.is_done:
             return days
 
 

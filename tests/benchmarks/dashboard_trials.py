@@ -208,7 +208,7 @@ def _reads(engine: object) -> int | None:
     """How often the best products were read, which each computation does once; None on SQLite."""
     if engine.dialect.name == "sqlite":  # type: ignore[attr-defined]
         return None
-    sleep(2)  # the server's processes tell it with a delay
+    sleep(12)  # the server's processes tell it with a delay, those that rest of ten seconds
     with engine.connect() as connection:  # type: ignore[attr-defined]
         return int(
             connection.scalar(

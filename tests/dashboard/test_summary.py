@@ -9,6 +9,7 @@ from time import monotonic, sleep
 
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backoffice import cache
@@ -234,10 +235,32 @@ class TestCurrentSummary:
         with stored.elsewhere(app) as psql:
             psql.execute(text("UPDATE products SET name = 'Renamed'"))
             psql.execute(text("UPDATE suppliers SET name = 'Also renamed'"))
+            psql.execute(text("UPDATE customers SET name = 'Renamed as well'"))
         after = now(session)
 
         assert after.best_products[0].name == "Renamed"
         assert after.best_suppliers[0].name == "Also renamed"
+        assert after.overdue_orders[0].customer == "Renamed as well"
+
+    def test_shows_a_new_number(self, app, session, make):
+        make.orders(1, placed_at=NOON)
+        now(session)
+        session.rollback()
+
+        with stored.elsewhere(app) as psql:
+            psql.execute(text("UPDATE orders SET number = 'X-1'"))
+
+        assert now(session).overdue_orders[0].number == "X-1"
+
+    def test_leaves_the_session_usable_when_a_statement_fails(self, session, make, monkeypatch):
+        make.orders(1, placed_at=NOON)
+        wrong = text("SELECT nothing FROM nowhere")
+        monkeypatch.setattr("backoffice.dashboard.queries.stock_states", lambda: wrong)
+
+        with pytest.raises(DBAPIError):
+            compute(session, PERIOD)
+
+        assert session.scalar(text("SELECT 1")) == 1
 
     @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
     def test_shows_a_change_that_began_first_and_was_committed_last(self, app, session, make):
@@ -261,7 +284,7 @@ class TestCurrentSummary:
 
         with stored.elsewhere(app) as other:  # a write that no figure shows
             other.execute(text("UPDATE orders SET note = 'seen', version = version + 1"))
-            other.execute(text("UPDATE customers SET name = 'Somebody'"))
+            other.execute(text("UPDATE customers SET city = 'Elsewhere'"))
         now(session)
         session.rollback()
 

@@ -342,3 +342,95 @@ class TestTruncate:
         fold()
 
         assert verify().is_right
+
+
+class TestStrangeDays:
+    def test_the_last_day_of_the_calendar_is_one_like_others(self, sold, make):
+        make.orders(1, placed_at=datetime(9999, 12, 31, 23, 59, tzinfo=UTC))
+        make.orders(1, placed_at=datetime(1, 1, 1, tzinfo=UTC))
+        fold()
+
+        assert sums_of("sales_days", "orders") == 6
+        assert verify().is_right
+
+    @pytest.mark.parametrize(
+        "moment", ["'12345-01-01 00:00:00.000000'", "'infinity'", "'-infinity'"]
+    )
+    def test_what_is_no_date_holds_nobody_up(self, sold, caplog, moment):
+        sql(f"UPDATE orders SET placed_at = {moment}, shipped_at = NULL WHERE number = 'ORD0001'")
+        fold()
+
+        assert sums_of("sales_days", "orders") == 3
+        assert "it is no date" in caplog.text
+        sql("UPDATE orders SET placed_at = '2025-05-05 00:00:00.000000' WHERE number = 'ORD0001'")
+        fold()
+        assert sums_of("sales_days", "orders") == 4
+        assert verify().is_right
+
+    @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+    def test_sqlite_takes_any_text(self, app, sold):
+        for text_ in ("garbage", "1700000000", "2026-13-45 00:00:00.000000", ""):
+            sql(f"UPDATE orders SET placed_at = '{text_}' WHERE number = 'ORD0001'")
+            fold()
+            assert sums_of("sales_days", "orders") == 3
+
+        sql("UPDATE orders SET placed_at = '2025-05-05' WHERE number = 'ORD0001'")
+        fold()
+        assert sums_of("sales_days", "orders") == 4
+        assert verify().is_right
+
+
+class TestManyOrders:
+    def test_is_not_done_while_the_days_of_some_are_not_known(self, sold, monkeypatch):
+        monkeypatch.setattr("backoffice.rollups.fold.ORDERS_A_STEP", 1)
+        sql("UPDATE order_lines SET quantity = quantity + 1")
+
+        first = fold(seconds=0)
+
+        assert not first.is_done
+        assert current().waiting
+        assert rebuild() >= 4
+        assert not current().waiting
+        assert verify().is_right
+
+
+class TestTheSameIdAgain:
+    def test_of_a_product_that_now_has_another_supplier(self, sold, make):
+        other = make.suppliers()[0]
+        with db.engine.begin() as connection:
+            [product] = connection.execute(text("SELECT * FROM products")).mappings().all()
+            [*lines] = connection.execute(text("SELECT * FROM order_lines")).mappings().all()
+            connection.execute(text("DELETE FROM order_lines"))
+            connection.execute(text("DELETE FROM products"))
+            for table, rows in (
+                ("products", [{**product, "supplier_id": other}]),
+                ("order_lines", lines[:5]),
+            ):
+                names = list(rows[0])
+                values = ", ".join(f":{name}" for name in names)
+                insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"
+                connection.execute(text(insert), [dict(row) for row in rows])
+        fold()
+
+        assert verify().is_right
+
+    @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+    def test_by_replace(self, app, sold, make):
+        other = make.suppliers()[0]
+        fold()
+        sql(
+            "REPLACE INTO orders (id, number, customer_id, status, placed_at) "
+            "SELECT id, number, customer_id, status, '2025-05-05 00:00:00.000000' FROM orders "
+            "WHERE number = 'ORD0001'",
+            f"REPLACE INTO products (id, sku, name, supplier_id, price, stock) "
+            f"SELECT id, sku, name, {other}, price, 0 FROM products",
+        )
+        fold()
+        assert verify().is_right
+
+        sql(
+            "REPLACE INTO order_lines (id, order_id, line_no, product_id, quantity, unit_price) "
+            "SELECT id, (SELECT max(id) FROM orders), 77, product_id, 5, 1 FROM order_lines LIMIT 1"
+        )
+        fold()
+        assert verify().is_right
