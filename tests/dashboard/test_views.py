@@ -281,3 +281,16 @@ class TestAnEmptyDashboard:
         page = client.get("/admin/").text
 
         assert "period=custom&amp;from=1996-07-04&amp;to=1998-05-06" in page
+        assert "No orders in this period." in page
+        assert ">Show the dashboard of 4 Jul 1996 – 6 May 1998</a>" in page
+
+    def test_takes_a_day_before_its_first_order_for_nothing_odd(self, client, keep):
+        keep([Sale(datetime.now(UTC) - timedelta(days=2), OrderStatus.PLACED, ())])
+        today = datetime.now(UTC).date()
+
+        pages = [
+            client.get(f"/admin/?{query}").text
+            for query in ("period=today", f"from={today}&to={today}", "from=2020-01-01&to=2020-01-01")
+        ]
+
+        assert ["No orders yet today." in page for page in pages] == [True, True, False]
