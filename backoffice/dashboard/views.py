@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from flask import current_app, request, url_for
 from flask_admin import AdminIndexView, expose
+from flask_login import current_user
 from markupsafe import Markup
 
-from backoffice.access import Guarded
+from backoffice.access import Action, Guarded, may
 from backoffice.dashboard import charts
 from backoffice.dashboard.links import Links
 from backoffice.dashboard.period import (
@@ -38,11 +39,15 @@ class DashboardView(Guarded, AdminIndexView):
             problem = str(error)
             period = named_period(DEFAULT, today)
         summary, trouble = current_summary(db.session(), period)
+        base = url_for("admin.index")
         page: str = self.render(
             "dashboard/index.html",
             summary=summary,
             trouble=trouble,
-            drawn=drawn(to_json(summary), url_for("admin.index")),
+            drawn=drawn(to_json(summary), base),
+            links=Links(base, summary),
+            may_import=may(current_user, Action.IMPORT),
+            may_administer=may(current_user, Action.ADMINISTER),
             periods=PERIODS,
             problem=problem,
             is_day=is_day,

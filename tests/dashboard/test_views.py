@@ -14,7 +14,7 @@ from backoffice import cache
 from backoffice.dashboard import fresh, summary, views
 from backoffice.dashboard.period import day_text, named_period
 from backoffice.database import db
-from backoffice.models import Order, OrderStatus
+from backoffice.models import ROLES, Order, OrderStatus
 from backoffice.rollups.fold import SomebodyElseError
 from tests.conftest import shared
 from tests.dashboard.figures import Sale, save
@@ -259,12 +259,19 @@ class TestNothingToDo:
 
 
 class TestAnEmptyDashboard:
-    def test_says_how_to_fill_it(self, client):
-        page = client.get("/admin/").text
+    def test_says_to_each_role_how_to_fill_it(self, sign_in):
+        """Whoever looked at the same figures before: an admin first here."""
+        says = ("/admin/imports/new/", "Ask a manager to import orders", "manage.py")
+        pages = {role: sign_in(role).get("/admin/").text for role in reversed(ROLES)}
 
-        assert "No orders yet" in page
-        assert "manage.py demo" in page
-        assert 'class="figures"' not in page
+        assert all("No orders yet" in page for page in pages.values())
+        assert not any('class="figures"' in page for page in pages.values())
+        assert {role: [words in page for words in says] for role, page in pages.items()} == {
+            "admin": [True, False, True],
+            "manager": [True, False, False],
+            "editor": [False, True, False],
+            "viewer": [False, True, False],
+        }
 
     def test_shows_the_stock_of_products_that_nobody_ordered_yet(self, client, make):
         make.products(1, name="Chai", stock=1, reorder_level=5)
@@ -290,7 +297,11 @@ class TestAnEmptyDashboard:
 
         pages = [
             client.get(f"/admin/?{query}").text
-            for query in ("period=today", f"from={today}&to={today}", "from=2020-01-01&to=2020-01-01")
+            for query in (
+                "period=today",
+                f"from={today}&to={today}",
+                "from=2020-01-01&to=2020-01-01",
+            )
         ]
 
         assert ["No orders yet today." in page for page in pages] == [True, True, False]
