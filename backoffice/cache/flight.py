@@ -25,10 +25,14 @@ Expected = tuple[type[Exception], ...] | Callable[[Exception], bool]
 
 @dataclass(frozen=True)
 class Answer:
-    """A text, and why it could not be refreshed: one sentence, None when all is well."""
+    """A text, and why it could not be refreshed: one sentence, None when all is well.
+
+    ``is_current`` says that it tells of the data as they were when they were asked for.
+    """
 
     text: str
     trouble: str | None
+    is_current: bool = True
 
 
 def single_flight(
@@ -59,7 +63,8 @@ def single_flight(
     """
     flight = _Flight(shelf_of(current_app), key, stamp, compute, every, seconds, expected)
     entry = flight.entry()
-    return Answer(entry.text, None if entry.stamp == stamp else entry.trouble)
+    is_current = entry.stamp == stamp
+    return Answer(entry.text, None if is_current else entry.trouble, is_current)
 
 
 @dataclass(frozen=True)

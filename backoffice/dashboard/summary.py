@@ -160,10 +160,16 @@ class Summary:
 
 
 class Shown(NamedTuple):
-    """A summary, and why it is not of now where it could not be refreshed."""
+    """A summary, and why it is not of now where it could not be refreshed.
+
+    ``as_of`` is when its figures were last known to be those of the data: now, where they are
+    kept ones and nothing has changed since. ``summary.as_of`` is when they were read; what is
+    compared goes by that one.
+    """
 
     summary: Summary
     trouble: str | None
+    as_of: datetime
 
 
 def current_summary(session: Session, period: Period) -> Shown:
@@ -177,7 +183,8 @@ def current_summary(session: Session, period: Period) -> Shown:
         stamp, summary = compute(session, period)
         return stamp, to_json(summary)
 
-    now = datetime.now(UTC)
+    session.commit()  # SQLite's transaction would see what was there when the page's user was read
+    now = datetime.now(UTC).replace(microsecond=0)
     stamp = _stamp(state(session.connection()), now)
     session.commit()  # who waits for another's figures keeps no transaction open meanwhile
     answer = cache.single_flight(
@@ -190,9 +197,11 @@ def current_summary(session: Session, period: Period) -> Shown:
     )
     summary = from_json(answer.text)
     if summary is None:  # somebody else's, or of another release
-        return Shown(compute(session, period)[1], answer.trouble)
+        summary = compute(session, period)[1]
+        return Shown(summary, answer.trouble, summary.as_of)
+    as_of = max(now, summary.as_of) if answer.is_current else summary.as_of
     # The same days may go by another name: the seven that somebody typed are "7d".
-    return Shown(replace(summary, period=period), answer.trouble)
+    return Shown(replace(summary, period=period), answer.trouble, as_of)
 
 
 def warm(session: Session) -> int:
@@ -202,7 +211,7 @@ def warm(session: Session) -> int:
     """
     today = datetime.now(UTC).date()
     shown = [current_summary(session, named_period(name, today)) for name in PERIODS]
-    return sum(not (trouble or summary.is_behind) for summary, trouble in shown)
+    return sum(not (each.trouble or each.summary.is_behind) for each in shown)
 
 
 def _stamp(rollups: State, now: datetime) -> str:

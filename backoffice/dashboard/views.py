@@ -38,12 +38,13 @@ class DashboardView(Guarded, AdminIndexView):
         except PeriodError as error:
             problem = str(error)
             period = named_period(DEFAULT, today)
-        summary, trouble = current_summary(db.session(), period)
+        summary, trouble, as_of = current_summary(db.session(), period)
         base = url_for("admin.index")
         page: str = self.render(
             "dashboard/index.html",
             summary=summary,
             trouble=trouble,
+            as_of=as_of,
             drawn=drawn(to_json(summary), base),
             links=Links(base, summary),
             may_import=may(current_user, Action.IMPORT),

@@ -200,7 +200,7 @@ class TestCurrentSummary:
         with statements() as kept:
             second = current_summary(session, PERIOD)
 
-        assert second == first
+        assert second.summary == first.summary
         assert not first.summary.is_behind
         assert len(kept) == 1, "\n".join(kept)
         assert [of for of in fresh if re.search(r"\b(orders AS o|order_lines)\b", of)] == [], fresh
@@ -323,10 +323,11 @@ class TestCurrentSummary:
 
         monkeypatch.setattr(cache, "SUMMARY_EVERY", 0)
         monkeypatch.setattr("backoffice.dashboard.queries.stock_states", busy)
-        summary, trouble = current_summary(session, PERIOD)
+        summary, trouble, as_of = current_summary(session, PERIOD)
 
         assert summary.sold.orders == 1
         assert trouble.startswith("The figures could not be refreshed at ")
+        assert as_of == summary.as_of
 
     def test_carries_the_moment_before_it_was_read(self, session):
         start = datetime.now(UTC).replace(microsecond=0)
@@ -334,6 +335,46 @@ class TestCurrentSummary:
         as_of = current_summary(session, PERIOD).summary.as_of
 
         assert start <= as_of <= start + timedelta(seconds=30)
+
+    def test_of_kept_figures_is_of_now_as_long_as_nothing_changes(self, app, session, make):
+        make.orders(1, placed_at=NOON)
+        now(session)
+        read = kept_for(app, timedelta(seconds=40))
+        start = datetime.now(UTC).replace(microsecond=0)
+
+        confirmed = current_summary(session, PERIOD)
+        session.rollback()
+        make.orders(1, placed_at=NOON)
+        changed = current_summary(session, PERIOD)
+
+        assert confirmed.summary.as_of == changed.summary.as_of == read
+        assert start <= confirmed.as_of <= start + timedelta(seconds=30)
+        assert changed.as_of == read  # too soon to be read again
+
+    @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+    def test_is_not_confirmed_by_what_a_page_read_before(self, app, session, make):
+        make.orders(1, placed_at=NOON)
+        now(session)
+        read = kept_for(app, timedelta(seconds=40))
+        session.rollback()
+
+        with app.test_request_context():
+            db.session.execute(text("SELECT email FROM users"))  # the page's own user
+            with stored.elsewhere(app) as other:
+                other.execute(text("UPDATE orders SET status = 'cancelled'"))
+            shown = current_summary(db.session(), PERIOD)
+
+        assert shown.as_of == read
+
+
+def kept_for(app, age):
+    """Lets the kept figures be read so long ago; returns when that was."""
+    shelf, key = shelf_of(app), cache.summary_key(PERIOD.key)
+    entry = shelf.read(key)
+    summary = from_json(entry.text)
+    summary = replace(summary, as_of=summary.as_of - age)
+    shelf.keep(key, replace(entry, text=to_json(summary)), 60)
+    return summary.as_of
 
 
 class TestRunningPeriod:

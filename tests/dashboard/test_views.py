@@ -144,9 +144,11 @@ class TestDashboard:
         with statements() as kept:
             second = client.get("/admin/").text
 
-        moment = re.search(r"As of <time [^>]*>", first)
-        assert moment is not None
-        assert moment[0] in second
+        shown = [
+            page[page.index('class="figures"') : page.index('class="cost"')]
+            for page in (first, second)
+        ]
+        assert shown[0] == shown[1]
         assert (len(fresh), len(kept)) == (16, 2), "\n".join(fresh + kept)
 
 
@@ -169,6 +171,17 @@ def somebody_else_is_at_it(*_):
 
 
 class TestFreshness:
+    def test_shows_when_the_figures_were_found_to_be_current(self, client, sold, monkeypatch):
+        found = datetime.now(UTC) + timedelta(seconds=70)
+        current = views.current_summary
+        monkeypatch.setattr(
+            views, "current_summary", lambda *of: current(*of)._replace(as_of=found)
+        )
+
+        page = client.get("/admin/").text
+
+        assert re.findall(r"As of <time [^>]*>([\d:]+) UTC", page) == [f"{found:%H:%M:%S}"]
+
     def test_says_that_later_changes_are_being_added(self, client, sold, monkeypatch):
         monkeypatch.setattr(cache, "SUMMARY_EVERY", 0)
         client.get("/admin/")
@@ -185,7 +198,9 @@ class TestFreshness:
         with client.application.app_context():
             shown = summary.compute(db.session(), named_period("30d", datetime.now(UTC).date()))[1]
         trouble = "The figures could not be refreshed at 08:00:00 UTC."
-        monkeypatch.setattr(views, "current_summary", lambda *_: summary.Shown(shown, trouble))
+        monkeypatch.setattr(
+            views, "current_summary", lambda *_: summary.Shown(shown, trouble, shown.as_of)
+        )
 
         page = visit(client, "/admin/").text
 
