@@ -32,7 +32,7 @@ class Links:
 
     @cached_property
     def sold(self) -> str:
-        """The orders behind revenue, number of orders and their average."""
+        """The orders behind revenue and their number."""
         return self._orders(REVENUE_STATUSES, self.summary.period.span)
 
     @cached_property
