@@ -21,6 +21,10 @@ FEWEST_SLOTS = 7
 """A chart of fewer bars leaves room at its sides: one bar as wide as the page says nothing."""
 
 
+SIDE = 5.0
+"""Percent of the width at each side within which a label's words begin or end at its bar."""
+
+
 class Box(NamedTuple):
     """Where a panel lies: its highest gridline and its axis, from the top, and how many lines."""
 
@@ -65,11 +69,15 @@ class Tick:
 
 @dataclass(frozen=True)
 class Label:
-    """A word below the axis, centred on ``x``; ``minor`` ones give way on narrow screens."""
+    """A word below the axis; ``minor`` ones give way on narrow screens.
+
+    ``anchor`` is which part of it lies at ``x``: at the sides, words stay within the chart.
+    """
 
     x: float
     text: str
     minor: bool
+    anchor: str
 
 
 @dataclass(frozen=True)
@@ -82,12 +90,16 @@ class Panel:
 
 @dataclass(frozen=True)
 class SalesChart:
-    """Revenue and orders over the same days, months or years, each with its own scale."""
+    """Revenue and orders over the same days, months or years, each with its own scale.
+
+    ``is_outlined`` says that there is something to see of a day, month or year not over yet.
+    """
 
     slots: tuple[Slot, ...]
     labels: tuple[Label, ...]
     revenue: Panel
     orders: Panel
+    is_outlined: bool
 
 
 def sales_chart(bars: Sequence[Bar], period: Period, as_of: datetime) -> SalesChart:
@@ -111,14 +123,16 @@ def sales_chart(bars: Sequence[Bar], period: Period, as_of: datetime) -> SalesCh
                 is_running=day == today,
             )
         )
-        if n % every == 0:
-            minor = len(days) > FEWEST_SLOTS / 2 and n // every % 2 == 1
-            labels.append(Label(round(x + slot / 2, 3), _short_name(day, period.grain), minor))
+        to_last = len(days) - 1 - n
+        if to_last % every == 0:
+            minor = len(days) > FEWEST_SLOTS / 2 and to_last // every % 2 == 1
+            labels.append(_label(x, slot, _short_name(day, period.grain), minor=minor))
     return SalesChart(
         tuple(slots),
         tuple(labels),
         panel([bar.revenue for bar in bars], REVENUE),
         panel([Decimal(bar.orders) for bar in bars], ORDERS, whole=True),
+        any(slot.is_running and bar.orders for slot, bar in zip(slots, bars, strict=True)),
     )
 
 
@@ -168,6 +182,16 @@ def bar_name(day: date, grain: Grain) -> str:
     if grain is Grain.DAY:
         return day_text(day)
     return f"{day:%B %Y}" if grain is Grain.MONTH else f"{day:%Y}"
+
+
+def _label(x: float, slot: float, text: str, *, minor: bool) -> Label:
+    """Centred below its slot, which begins at ``x``, unless half of it would hang over a side."""
+    middle = x + slot / 2
+    if middle > 100 - SIDE:
+        return Label(round(x + slot, 3), text, minor, "end")
+    if middle < SIDE:
+        return Label(round(x, 3), text, minor, "start")
+    return Label(round(middle, 3), text, minor, "middle")
 
 
 def _short_name(day: date, grain: Grain) -> str:

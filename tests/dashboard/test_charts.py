@@ -92,6 +92,20 @@ class TestSalesChart:
 
         assert [slot.is_running for slot in running.slots] == [False, True, False]
         assert not any(slot.is_running for slot in over.slots)
+        assert (running.is_outlined, over.is_outlined) == (True, False)
+
+    def test_outlines_nothing_of_a_day_without_orders(self):
+        assert not drawn(3, as_of=datetime(2025, 11, 2, 9, tzinfo=UTC), orders=0).is_outlined
+
+    @pytest.mark.parametrize("count", [1, 7, 8, 9, 30, 92])
+    def test_labels_its_last_bar_within_its_width(self, count):
+        *_, slot = (chart := drawn(count)).slots
+        *_, label = chart.labels
+
+        assert slot.name.startswith(label.text)
+        assert not label.minor
+        assert label.anchor == ("middle" if count < 10 else "end")
+        assert slot.x < label.x <= slot.x + slot.width
 
 
 class TestTickStep:
