@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache, cached_property
-from itertools import pairwise
 from urllib.parse import urlencode
 
 from backoffice.dashboard.period import Span
@@ -44,12 +43,15 @@ class Links:
     @cached_property
     def bars(self) -> list[str]:
         """The orders of each bar; a month or year is cut off where the period begins and ends."""
-        span = self.summary.period.span
-        firsts = [max(bar.first_day, span.first) for bar in self.summary.bars]
+        span, grain = self.summary.period.span, self.summary.period.grain
         begins = f"{self.base}orders/?{_query(REVENUE_STATUSES)}"
+        spans = [
+            (max(bar.first_day, span.first), min(grain.after(bar.first_day), span.last + ONE_DAY))
+            for bar in self.summary.bars
+        ]
         return [
             f"{begins}&placed_at.from={first}&placed_at.before={end}&totals=1"
-            for first, end in pairwise([*firsts, span.last + ONE_DAY])
+            for first, end in spans
         ]
 
     def with_status(self, status: str) -> str:

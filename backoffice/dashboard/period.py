@@ -39,6 +39,12 @@ class Grain(StrEnum):
             return day
         return day.replace(day=1) if self is Grain.MONTH else day.replace(month=1, day=1)
 
+    def after(self, first_day: date) -> date:
+        """The first day of the next one."""
+        # 31 days on from the first of a month is the next month, 366 the next year.
+        step = {Grain.DAY: 1, Grain.MONTH: 31, Grain.YEAR: 366}[self]
+        return self.first_day(first_day + timedelta(days=step))
+
 
 @dataclass(frozen=True)
 class Span:
@@ -92,7 +98,7 @@ class Period:
 
     @property
     def grain(self) -> Grain:
-        """Chosen so that a chart has at most a hundred bars or so."""
+        """Chosen so that a chart has at most a hundred bars, or one for each year with orders."""
         if self.span.days <= 92:
             return Grain.DAY
         return Grain.MONTH if self.span.days <= 6 * 366 else Grain.YEAR
@@ -117,9 +123,7 @@ class Period:
         day = self.grain.first_day(self.span.first)
         while day <= self.span.last:
             yield day
-            # 31 days on from the first of a month is the next month, 366 the next year.
-            step = {Grain.DAY: 1, Grain.MONTH: 31, Grain.YEAR: 366}[self.grain]
-            day = self.grain.first_day(day + timedelta(days=step))
+            day = self.grain.after(day)
 
 
 def day_text(day: date) -> str:

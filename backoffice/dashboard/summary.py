@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from backoffice import cache
 from backoffice.dashboard import queries
 from backoffice.dashboard.fresh import brought_up_to_date, one_snapshot
-from backoffice.dashboard.period import Period, Span, named_period
+from backoffice.dashboard.period import Grain, Period, Span, named_period
 from backoffice.database import is_busy
 from backoffice.models import REVENUE_STATUSES, OrderStatus
 from backoffice.models.rollup import revenue_of
@@ -107,11 +107,12 @@ class OverdueOrder:
 class Summary:
     """Figures as of one moment; shown with that moment, so nobody takes them for live.
 
-    ``sold_before`` is what ``before`` sold. ``overdue_before`` is the day before which an order
-    that is not shipped yet was to be shipped. ``stock`` has the number of products of each state:
-    in, low, out, inactive. ``first_day`` and ``last_day`` are the ends of all orders; they are
-    looked up only when the period has none. ``is_behind`` says that there are later changes, which
-    the figures do not have, or not all of them.
+    ``bars`` are those of the period; of one that is told by years, from the first to the last year
+    that sold something. ``sold_before`` is what ``before`` sold. ``overdue_before`` is the day
+    before which an order that is not shipped yet was to be shipped. ``stock`` has the number of
+    products of each state: in, low, out, inactive. ``first_day`` and ``last_day`` are the ends of
+    all orders; they are looked up only when the period has none. ``is_behind`` says that there are
+    later changes, which the figures do not have, or not all of them.
     """
 
     as_of: datetime
@@ -136,6 +137,14 @@ class Summary:
     def before(self) -> Span | None:
         """What the period is compared with, None of nothing."""
         return self.period.comparable(self.as_of)
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether the period has years before the first bar or after the last one."""
+        span, grain = self.period.span, self.period.grain
+        return bool(self.bars) and (
+            self.bars[0].first_day > span.first or grain.after(self.bars[-1].first_day) <= span.last
+        )
 
     @property
     def has_orders(self) -> bool:
@@ -341,10 +350,17 @@ def from_json(text: str) -> Summary | None:
 
 
 def _bars(period: Period, by_day: list[Any]) -> tuple[Bar, ...]:
-    """What each bar of the period sold, nothing included."""
+    """What each bar of the period sold, nothing included.
+
+    Years before the first and after the last that sold something are left out: the days may be
+    those of three centuries.
+    """
     bars = {first: Bar(first, 0, Decimal(0)) for first in period.bars()}
     for day, orders, units, rest in by_day:
         first = period.grain.first_day(day)
         bar = bars[first]
         bars[first] = Bar(first, bar.orders + orders, bar.revenue + revenue_of(units, rest))
-    return tuple(bars.values())
+    if period.grain is not Grain.YEAR:
+        return tuple(bars.values())
+    sold = [first for first, bar in bars.items() if bar.orders]
+    return tuple(bar for first, bar in bars.items() if sold and sold[0] <= first <= sold[-1])

@@ -91,6 +91,28 @@ class TestDashboard:
         assert "1,265,793.04" in page
         assert 'aria-current="true"' not in page
 
+    def test_draws_of_centuries_the_years_that_sold_something(self, client, keep, make):
+        [product] = make.products(1)
+        line = (product, 1, Decimal(1), Decimal(0))
+        days = [datetime(year, 5, 6, tzinfo=UTC) for year in (1996, 1998)]
+        drafts = [Sale(datetime(1990, 5, 6, tzinfo=UTC), OrderStatus.DRAFT, ())]
+        keep([*(Sale(day, OrderStatus.PAID, (line,)) for day in days), *drafts])
+
+        clipped = client.get("/admin/?from=1900-01-01&to=2199-12-31").text
+        late = client.get("/admin/?from=1996-05-06&to=2002-12-31").text
+        short = client.get("/admin/?from=1996-05-06&to=1996-05-09").text
+        unsold = client.get("/admin/?from=1900-01-01&to=1995-12-31").text
+
+        for page in (clipped, late):
+            years = re.findall(r'<a class="slot.*?<title>(\d+):', page)
+            assert years == ["1996", "1997", "1998"]
+            assert "1996 – 1998: the other years of this period sold nothing" in page
+        assert "placed_at.from=1998-01-01&amp;placed_at.before=1999-01-01&" in clipped
+        assert short.count('<a class="slot') == 4
+        assert "sold nothing" not in short
+        assert "slot" not in unsold
+        assert "Nothing was sold in this period" in unsold
+
     @pytest.mark.parametrize(
         ("query", "says"),
         [
