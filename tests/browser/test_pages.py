@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -277,6 +278,36 @@ class TestDashboard:
         )
 
         assert cut == []
+
+    @pytest.mark.parametrize("width", [390, 820])
+    def test_has_targets_for_a_finger(self, browse, pages, make, width):
+        """Each link answers to 44 px above one another, and no other lies over them."""
+        make.products(3, name="Short", stock=0, reorder_level=5)
+        now = datetime.now(UTC)
+        for days in (1, 40, 90):
+            make.orders(2, placed_at=now - timedelta(days=days))
+        page = browse("viewer", viewport={"width": width, "height": 900}, has_touch=True)
+        page.goto(pages[1])
+        page.get_by_text("Show as table").click()
+
+        small = page.evaluate(
+            """() => [...document.querySelectorAll(".again a, .dashboard :is(a, summary, button)")]
+              .filter((target) => !target.closest("svg"))
+              .map((target) => {
+                target.scrollIntoView({ block: "center" });
+                const box = target.getBoundingClientRect();
+                let height = 0;
+                for (let y = box.top - 40; y < box.bottom + 40; y++) {
+                  const met = document.elementFromPoint(box.left + box.width / 2, y);
+                  const reached = met?.closest("a, summary, button");
+                  if (reached === target || (reached && reached.href === target.href)) height++;
+                }
+                return [target.innerText, height];
+              })
+              .filter(([, height]) => height < 44)"""
+        )
+
+        assert small == []
 
 
 class TestWidths:

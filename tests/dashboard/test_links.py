@@ -132,13 +132,15 @@ class TestEveryFigure:
 
         assert rows
         for row in rows:
-            _, *links = row.all("a")
-            assert len({link.get("href") for link in links}) == 1
-            lines = visit(client, links[0].get("href"))
+            _, link = row.all("a")
+            lines = visit(client, link.get("href"))
             assert lines.status == 200
             sums = [cell.text for foot in lines.root.all("tfoot") for cell in foot.all("td", "num")]
             shown = [number(text) for text in sums if text] or [Decimal(0)] * 2
-            assert [number(link.text) for link in links] == shown[: len(links)]
+            told = [number(cell.text) for cell in row.all("td", "num")]
+            if title == "slow-title":  # stock, its value, and what was sold
+                told = told[2:]
+            assert told == shown[: len(told)]
 
 
 class TestLists:
