@@ -71,6 +71,11 @@ class Links:
         """Active products at or below their reorder level."""
         return f"{self.base}products/?reorder=yes&totals=1"
 
+    @cached_property
+    def in_stock(self) -> str:
+        """Products that lie in stock, among them those that hardly sell."""
+        return f"{self.base}products/?stock=in"
+
     def in_stock_state(self, state: str) -> str:
         """Products of one of the states that the summary counts."""
         asked = "active=no" if state == "inactive" else f"stock={state}"

@@ -168,6 +168,24 @@ class TestLists:
         assert numbers == visit(client, next(address).get("href")).keys[:10]
 
 
+class TestStock:
+    def test_leads_to_the_product_that_is_short(self, shop, client):
+        page = visit(client, "/admin/")
+
+        rows = [row for row in section(page, "short-title").all("tr") if list(row.all("td"))]
+        assert rows
+        for row in rows:
+            name, stock = row.all("a")
+            assert stock.get("href") == name.get("href")
+            assert number(stock.text) == number(next(row.all("td", "num")).text)
+
+    def test_leads_from_what_does_not_sell_to_all_that_is_there(self, shop, client):
+        page = visit(client, "/admin/")
+
+        [link] = next(section(page, "slow-title").all("header")).all("a")
+        assert (link.text, link.get("href")) == ("Products in stock", "/admin/products/?stock=in")
+
+
 class TestBars:
     def test_of_months_are_cut_off_where_the_period_is(self, session):
         span = Span(date(2025, 1, 10), date(2025, 6, 9))
