@@ -18,7 +18,7 @@ from backoffice.database import is_busy
 from backoffice.rollups.catch_up import catch_up
 from backoffice.rollups.fold import SomebodyElseError, fold
 
-SECONDS_TO_FOLD, SECONDS_TO_WAIT = 1.0, 1.0
+SECONDS_TO_FOLD, SECONDS_TO_WAIT = 1.0, 0.5
 """How long a page brings the rollups up to date, and how long it waits for its turn to do so."""
 
 

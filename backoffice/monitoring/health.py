@@ -136,6 +136,6 @@ CHECKS: dict[str, Callable[[Connection], Iterator[Finding]]] = {
     "references between rows": check_references,
     "tables as the models declare": check_tables,
     "search": check_search,
-    "rollups": check_rollups,
+    "triggers of rollups": check_rollups,
 }
 """What `doctor` looks at once the database answers and is migrated."""
