@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.config import ROOT
 from backoffice.database import SQLITE_PRAGMAS, begins_reading, db
-from backoffice.models.rollup import missing_triggers
+from backoffice.models.rollup_triggers import missing_triggers
 from backoffice.models.searched import wrong_search
 from backoffice.monitoring.drift import differences
 
