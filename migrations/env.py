@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Index, inspect, text
 
 from backoffice.database import Base, db
 from backoffice.indexes.plan import is_online
-from backoffice.models import columns, rollup
+from backoffice.models import columns, rollup, rollup_triggers
 from backoffice.models.searched import is_fts_table, restore_search
 
 ADVISORY_LOCK = 0x6261636B  # any number that only we use
@@ -67,7 +67,7 @@ def restore(*, ctx: MigrationContext, **_: Any) -> None:
     assert ctx.connection is not None  # noqa: S101 - offline mode is refused below
     restore_search(ctx.connection)
     if inspect(ctx.connection).has_table(rollup.rollup_changes.name):
-        rollup.create_triggers(ctx.connection)
+        rollup_triggers.create_triggers(ctx.connection)
 
 
 def run(connection: Connection) -> None:

@@ -32,6 +32,8 @@ def warm() -> None:
         click.echo("the sums are up to date; without REDIS_URL each web process caches by itself")
         return
     ready = summary.warm(db.session())
+    if complaint := cache.state():
+        fail(f"nothing is cached: {complaint}")
     click.echo(f"{ready} of {len(PERIODS)} periods ready")
     if ready < len(PERIODS):
         fail("figures are not of now: the database or the cache is busy, try again")

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 
 from backoffice.database import is_busy
 from backoffice.rollups.catch_up import catch_up
-from backoffice.rollups.fold import SomebodyElseError, fold
+from backoffice.rollups.fold import fold
+from backoffice.rollups.steps import SomebodyElseError
 
-SECONDS_TO_FOLD, SECONDS_TO_WAIT = 1.0, 1.0
+SECONDS_TO_FOLD, SECONDS_TO_WAIT = 1.0, 0.5
 """How long a page brings the rollups up to date, and how long it waits for its turn to do so."""
 
 

@@ -131,11 +131,15 @@ def _best(what: str, period: str | None) -> str:
             SELECT {key}, quantity, units, rest FROM {what}_periods WHERE period = :period
         """
     else:
-        joined = "" if what == "product" else "JOIN products AS p ON p.id = d.product_id"
         rows = f"""
-            SELECT {key}, {SUMS} FROM product_days AS d {joined}
-            WHERE day BETWEEN :first AND :last GROUP BY {key}
+            SELECT product_id, {SUMS} FROM product_days
+            WHERE day BETWEEN :first AND :last GROUP BY product_id
         """
+        if what == "supplier":  # each product is looked up once and in order, not with each day
+            rows = f"""
+                SELECT supplier_id, {SUMS}
+                FROM ({rows}) AS d JOIN products AS p ON p.id = d.product_id GROUP BY supplier_id
+            """
     return f"SELECT * FROM ({rows}) AS sums ORDER BY {_MOST_FIRST}, {key} LIMIT :limit"
 
 
@@ -145,21 +149,24 @@ def slowest_products(days: Days, period: str | None, limit: int) -> TextualSelec
     Of the ``LOOKED_AT`` active products whose stock is worth most, which are the first entries of
     ix_products_stock_value, those that sold the fewest units; of these those worth most.
     """
+    dearest = f"""
+        SELECT id, sku, name, stock, price FROM products
+        WHERE active AND stock > 0
+        ORDER BY stock * price DESC, id DESC
+        LIMIT {LOOKED_AT}
+    """
     sold = "SELECT product_id, quantity FROM product_periods WHERE period = :period"
     if not period:
-        sold = """
+        sold = f"""
             SELECT product_id, CAST(sum(quantity) AS bigint) AS quantity FROM product_days
-            WHERE day BETWEEN :first AND :last GROUP BY product_id
+            WHERE day BETWEEN :first AND :last
+              AND product_id IN (SELECT id FROM ({dearest}) AS dearest)
+            GROUP BY product_id
         """
     sql = f"""
         SELECT p.id AS id, p.sku AS sku, p.name AS name, p.stock AS stock, p.price AS price,
                coalesce(sold.quantity, 0) AS quantity
-        FROM (
-            SELECT id, sku, name, stock, price FROM products
-            WHERE active AND stock > 0
-            ORDER BY stock * price DESC, id DESC
-            LIMIT {LOOKED_AT}
-        ) AS p LEFT JOIN ({sold}) AS sold ON sold.product_id = p.id
+        FROM ({dearest}) AS p LEFT JOIN ({sold}) AS sold ON sold.product_id = p.id
         ORDER BY coalesce(sold.quantity, 0), p.stock * p.price DESC, p.id
         LIMIT :limit
     """

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.config import ROOT
 from backoffice.database import SQLITE_PRAGMAS, begins_reading, db
-from backoffice.models.rollup import missing_triggers
+from backoffice.models.rollup_triggers import missing_triggers
 from backoffice.models.searched import wrong_search
 from backoffice.monitoring.drift import differences
 
@@ -136,6 +136,6 @@ CHECKS: dict[str, Callable[[Connection], Iterator[Finding]]] = {
     "references between rows": check_references,
     "tables as the models declare": check_tables,
     "search": check_search,
-    "rollups": check_rollups,
+    "triggers of rollups": check_rollups,
 }
 """What `doctor` looks at once the database answers and is migrated."""

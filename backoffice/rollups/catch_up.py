@@ -8,7 +8,8 @@ from threading import Lock, Thread
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from backoffice.rollups.fold import SomebodyElseError, fold
+from backoffice.rollups.fold import fold
+from backoffice.rollups.steps import SomebodyElseError
 
 log = logging.getLogger(__name__)
 _at_work = Lock()

@@ -8,27 +8,25 @@ again from orders and lines; what differs from before is added to the periods th
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from time import monotonic, sleep
+from time import monotonic
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, text
-from sqlalchemy.exc import OperationalError
 
-from backoffice.database import allow_long_work, begins_reading, db, is_busy
+from backoffice.database import begins_reading, db
 from backoffice.rollups import statements
-from backoffice.rollups.periods import ONE_DAY, PERIODS, Days, days_of
+from backoffice.rollups.keys import is_day, key_of, runs_of
+from backoffice.rollups.periods import PERIODS, Days, days_of
 from backoffice.rollups.statements import run
+from backoffice.rollups.steps import empty, own_connection, step, sweep
 
 log = logging.getLogger(__name__)
 
 SECONDS_A_STEP = 0.3
 """How long one transaction should take: on SQLite everybody who writes waits for it."""
 
-SECONDS_BETWEEN_TRIES = 0.02
 ORDERS_A_STEP = 100_000
 MOST_ROWS_OF_STOCK = 50
 MANY_DAYS = 60
@@ -64,10 +62,6 @@ class Folded:
     is_done: bool = True
 
 
-class SomebodyElseError(Exception):
-    """Another process brings the rollups up to date just now."""
-
-
 def state(connection: Connection) -> State:
     """How far the rollups are in what ``connection`` sees: one statement, a probe of each table."""
     row = connection.execute(
@@ -97,11 +91,11 @@ def fold(seconds: float | None = None, patience: float = 10, today: date | None 
         current = state(connection)
     if current.is_current(today or datetime.now(UTC).date()):
         return folded
-    with _connection(patience) as connection:
+    with own_connection(patience) as connection:
         pace = _Pace()
         while True:
             began = datetime.now(UTC)  # a change that commits from now on may not be seen
-            with _step(connection, patience, in_page=seconds is not None):
+            with step(connection, patience, in_page=seconds is not None):
                 done = _Step(connection, began, today or began.date(), pace).run()
             folded.days += done.days
             folded.left = done.left
@@ -109,89 +103,8 @@ def fold(seconds: float | None = None, patience: float = 10, today: date | None 
             if not done.more or (until is not None and monotonic() > until):
                 break
     if folded.days > MANY_DAYS and folded.is_done:
-        _sweep()
+        sweep()
     return folded
-
-
-@contextmanager
-def _connection(patience: float) -> Iterator[Connection]:
-    """A connection of its own: the session's, which a page has, may only read."""
-    engine = begins_reading(db.engine, reads=False)
-    if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    with engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            driver = connection.connection.driver_connection
-            assert driver is not None  # noqa: S101 - it was opened just now
-            (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
-            driver.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
-            try:
-                yield connection
-            finally:
-                driver.execute(f"PRAGMA busy_timeout = {usual}")
-        else:
-            yield connection
-
-
-@contextmanager
-def _step(connection: Connection, patience: float, *, in_page: bool) -> Iterator[None]:
-    """One transaction that nobody else's overlaps, with empty tables to work in.
-
-    In a page, a statement has the page's limits, and waits for no lock longer than for its turn.
-    """
-    until = monotonic() + patience
-    while not _alone(connection):
-        if monotonic() > until:
-            raise SomebodyElseError
-        sleep(SECONDS_BETWEEN_TRIES)
-    with connection.get_transaction() or connection.begin():
-        if not in_page:
-            allow_long_work(connection)
-        elif connection.dialect.name == "postgresql":
-            connection.execute(text(f"SET LOCAL lock_timeout = {int(1000 * patience) or 1}"))
-        for name, columns in statements.TEMPORARY.items():
-            connection.execute(text(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns})"))
-        yield
-        _empty(connection)
-
-
-def _alone(connection: Connection) -> bool:
-    """Begin a transaction in which nobody else folds; False where somebody else does.
-
-    PostgreSQL's lock is taken before the snapshot, which must have what the one before committed.
-    A transaction that waited for it would have been given a snapshot first, or been stopped by
-    the lock timeout; on SQLite the beginning itself waits.
-    """
-    transaction = connection.begin()
-    if connection.dialect.name != "postgresql":
-        return True
-    try:
-        lock = "LOCK TABLE rollup_state IN SHARE ROW EXCLUSIVE MODE NOWAIT"
-        connection.execute(text(lock))
-    except OperationalError as error:
-        transaction.rollback()
-        if not is_busy(error):
-            raise
-        return False
-    return True
-
-
-def _sweep() -> None:
-    """Rows that are gone from the queue: PostgreSQL's pages would look through them for a minute.
-
-    That is how long autovacuum may take to come by.
-    """
-    if db.engine.dialect.name == "postgresql":
-        engine = db.engine.execution_options(isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("VACUUM rollup_changes"))
-
-
-def _empty(connection: Connection, *tables: str) -> None:
-    """Empty temporary tables, by default all; PostgreSQL would read deleted rows every time."""
-    verb = "TRUNCATE" if connection.dialect.name == "postgresql" else "DELETE FROM"
-    for name in tables or statements.TEMPORARY:
-        connection.execute(text(f"{verb} {name}"))
 
 
 @dataclass
@@ -351,7 +264,7 @@ class _Step:
 
     def _read(self, days: Days, postponed: bool) -> None:
         """Bring the rollups up to date with ``days``; the periods later where that is better."""
-        _empty(self.connection)
+        empty(self.connection)
         here = {"first": days.first, "last": days.last}
         run(self.connection, statements.READ_LINES, **here)
         run(self.connection, *statements.WRITE_SALES, statements.COMPARE, **here)
@@ -374,7 +287,7 @@ class _Step:
         for table in tables:
             key = table.replace("_periods", "_id")
             run(self.connection, *statements.apply_moves(table, key))
-        _empty(self.connection, "rollup_moves")
+        empty(self.connection, "rollup_moves")
 
     def _analyze(self, table: str) -> None:
         """Else PostgreSQL takes ten rows for a thousand, and reads all periods to find them."""
@@ -385,32 +298,3 @@ class _Step:
         rows = self.connection.scalar(text("SELECT count(*) FROM stock_states")) or 0
         if rows > MOST_ROWS_OF_STOCK:
             run(self.connection, *statements.ADD_UP_STOCK)
-
-
-def key_of(day: date) -> int:
-    """The day as the queue names it: 20260131."""
-    return day.year * 10_000 + day.month * 100 + day.day
-
-
-def is_day(key: int) -> bool:
-    """Whether the queue's key names a date."""
-    try:
-        day_of(key)
-    except (ValueError, OverflowError):
-        return False
-    return True
-
-
-def day_of(key: int) -> date:
-    """The day that the queue names so."""
-    return date(key // 10_000, key // 100 % 100, key % 100)
-
-
-def runs_of(keys: list[int]) -> Iterator[Days]:
-    """The days of ``keys``, which fall, as spans without a gap."""
-    days = [day_of(key) for key in keys]
-    while days:
-        last = first = days.pop(0)
-        while days and (first - days[0]) == ONE_DAY:
-            first = days.pop(0)
-        yield Days(first, last)

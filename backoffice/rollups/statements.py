@@ -11,7 +11,8 @@ from sqlalchemy.types import TypeEngine
 
 from backoffice.models import REVENUE_STATUSES
 from backoffice.models.columns import UtcDateTime
-from backoffice.models.rollup import DAY_KEY, REST, stock_state
+from backoffice.models.rollup import REST
+from backoffice.models.rollup_triggers import DAY_KEY, stock_state
 
 # SQLite stores price and discount in ten-thousandths, so that an amount counts in 1e-8. A sum of
 # these would overflow at the 93rd of the largest lines: whole units and the rest go apart.

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from backoffice.database import allow_long_work, begins_reading, db
-from backoffice.models.rollup import create_triggers, missing_triggers, stock_state
+from backoffice.models.rollup_triggers import create_triggers, missing_triggers, stock_state
 from backoffice.rollups.fold import fold, state
 from backoffice.rollups.periods import PERIODS, days_of
 from backoffice.rollups.statements import run

@@ -9,7 +9,7 @@ from alembic import op
 
 from backoffice.models import columns
 from backoffice.models.columns import BIG_KEY
-from backoffice.models.rollup import drop_triggers
+from backoffice.models.rollup_triggers import drop_triggers
 
 revision = "0007"
 down_revision = "0006"

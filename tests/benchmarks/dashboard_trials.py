@@ -19,7 +19,7 @@ from backoffice.dashboard.period import named_period
 from backoffice.dashboard.summary import compute
 from backoffice.database import db
 from backoffice.models import Order, OrderLine, OrderStatus
-from backoffice.models.rollup import create_triggers, drop_triggers
+from backoffice.models.rollup_triggers import create_triggers, drop_triggers
 from backoffice.rollups.fold import fold
 from tests.benchmarks.client import Client
 from tests.benchmarks.data import our_app, tidy_up

@@ -1,5 +1,6 @@
 """What another process changes shows on the page within two seconds."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,8 @@ from sqlalchemy import create_engine, text
 
 from backoffice import cache
 from backoffice.config import ROOT
+from backoffice.database import db
+from backoffice.rollups.fold import state
 from tests.conftest import SECRET
 from tests.redis_server import redis
 
@@ -30,7 +33,7 @@ def manage(app, tmp_path):
     }
 
     def manage(*arguments, **more):
-        run = subprocess.run(
+        return subprocess.run(
             [sys.executable, ROOT / "manage.py", *map(str, arguments)],
             env=environ | more,
             cwd=tmp_path,
@@ -38,8 +41,6 @@ def manage(app, tmp_path):
             text=True,
             check=False,
         )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
 
     return manage
 
@@ -73,7 +74,7 @@ class TestAChange:
         file = tmp_path / "orders.csv"
         file.write_text(f"number,status,placed_at\nA1,placed,{now}\nA2,placed,{now}\n")
 
-        manage("import", "orders", file)
+        assert manage("import", "orders", file).returncode == 0
 
         assert wait_for(shown, 3) < SECONDS
 
@@ -117,7 +118,42 @@ class TestWarm:
         finally:
             cache.init_app(app, None)
 
-        assert said == "5 of 5 periods ready\n"
+        assert (said.returncode, said.stdout) == (0, "5 of 5 periods ready\n")
         assert orders_of(page) == 3
         # Unless the minute has changed since: figures are of one minute.
         assert len(ran) == 2 or datetime.now(UTC).second < 20, ran
+
+    def test_says_when_nothing_was_cached(self, redis, make, manage):
+        make.orders(1)
+        redis.freeze()
+
+        run = manage("cache", "warm", REDIS_URL=redis.url)
+
+        assert run.returncode == 1
+        assert "nothing is cached: The cache does not answer" in run.stderr
+
+    def test_without_redis_brings_the_sums_up_to_date(self, app, make, manage):
+        make.orders(1)
+
+        assert manage("cache", "warm").returncode == 0
+        with app.app_context(), db.engine.connect() as connection:
+            assert not state(connection).waiting
+
+
+class TestRollups:
+    def test_are_verified_and_remade_by_command(self, app, make, manage):
+        make.orders(3)
+        assert manage("rollups", "verify").stdout == "no difference\n"
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("UPDATE sales_days SET orders = 7"))
+
+        wrong = manage("rollups", "verify")
+        as_json = json.loads(manage("rollups", "verify", "--json").stdout)
+        remade = manage("rollups", "rebuild")
+
+        assert wrong.returncode == 1
+        assert "sales_days 2026-01-01 placed: orders 7" in wrong.stdout
+        assert "rollups rebuild" in wrong.stderr
+        assert as_json["differences"][0]["table"] == "sales_days"
+        assert (remade.returncode, remade.stdout) == (0, "all sums are made anew\n")
+        assert manage("rollups", "verify").returncode == 0

@@ -15,7 +15,7 @@ from backoffice.dashboard import fresh, summary, views
 from backoffice.dashboard.period import day_text, named_period
 from backoffice.database import db
 from backoffice.models import ROLES, Order, OrderStatus
-from backoffice.rollups.fold import SomebodyElseError
+from backoffice.rollups.steps import SomebodyElseError
 from tests.conftest import shared
 from tests.dashboard.figures import Sale, save
 from tests.pages import visit

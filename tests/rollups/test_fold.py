@@ -12,9 +12,11 @@ from sqlalchemy import text
 
 from backoffice.config import ROOT
 from backoffice.database import db
-from backoffice.models.rollup import create_triggers, missing_triggers
-from backoffice.rollups.fold import SomebodyElseError, fold, runs_of, state
+from backoffice.models.rollup_triggers import create_triggers, missing_triggers
+from backoffice.rollups.fold import fold, state
+from backoffice.rollups.keys import runs_of
 from backoffice.rollups.periods import Days
+from backoffice.rollups.steps import SomebodyElseError
 from backoffice.rollups.verify import rebuild, verify
 from tests.conftest import SECRET
 from tests.rollups.figures import sums_of
