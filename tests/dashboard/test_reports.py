@@ -16,8 +16,8 @@ from sqlalchemy import insert, text, update
 
 from backoffice.dashboard import report_views
 from backoffice.dashboard.fresh import Freshness, brought_up_to_date
-from backoffice.dashboard.period import Period, Span
-from backoffice.dashboard.report import compared_days, read
+from backoffice.dashboard.period import Period, Span, named_period
+from backoffice.dashboard.report import read
 from backoffice.dashboard.report_address import PAGE_SIZE, SORTS
 from backoffice.dashboard.report_queries import NO_CATEGORY, Page, Sort
 from backoffice.dashboard.sold_lines import REPORT_OF, read_lines, subject_of
@@ -43,7 +43,7 @@ ONE = Decimal(1)
 class World:
     """Random sales, and what they come to by product, supplier, category and country."""
 
-    def __init__(self, session, make, seed, orders=150):
+    def __init__(self, session, make, seed, orders=150, **when):
         random = Random(seed)
         suppliers, categories = make.suppliers(4), [*make.categories(3), None]
         self.key_of = {}
@@ -60,16 +60,14 @@ class World:
             }
         self.sales = [
             replace(sale, country=random.choice(COUNTRIES))
-            for sale in figures.random_sales(random, list(self.key_of), orders)
+            for sale in figures.random_sales(random, list(self.key_of), orders, **when)
         ]
         save(session, self.sales)
 
     def sold(self, span):
         """The sales that count in ``span``."""
         return [
-            sale
-            for sale in self.sales
-            if sale.is_sold and span.first <= sale.placed_at.date() <= span.last
+            sale for sale in self.sales if sale.is_sold and span.start <= sale.placed_at < span.end
         ]
 
     def sums(self, kind, span):
@@ -85,8 +83,11 @@ class World:
         return {key: tuple(figures_) for key, figures_ in sums.items()}
 
 
-def report(session, kind, period=PERIOD, sort=MOST_FIRST, page=ALL):
-    return read(session, kind, period, sort=sort, page=page, freshness=brought_up_to_date(session))
+def report(session, kind, period=PERIOD, sort=MOST_FIRST, page=ALL, as_of=None):
+    fresh = brought_up_to_date(session)
+    if as_of:
+        fresh = replace(fresh, as_of=as_of)
+    return read(session, kind, period, sort=sort, page=page, freshness=fresh)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -114,6 +115,21 @@ class TestRandomOrders:
             sum(revenues[: n + 1]) for n in range(len(revenues))
         ]
         assert (found.count, found.compared) == (len(now), PERIOD.before)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_so_far_are_compared_with_as_much_of_the_period_before(self, session, world, kind):
+        for sale in world.sold(PERIOD.before)[::5]:
+            as_of = sale.placed_at + (PERIOD.span.start - PERIOD.before.start)
+
+            found = report(session, kind, as_of=as_of)
+
+            span = PERIOD.comparable(as_of)
+            before = world.sums(kind, span)
+            assert found.compared == span
+            assert [row.before for row in found.rows] == [
+                before[row.key][1] if row.key in before else 0 for row in found.rows
+            ]
+            assert found.before == sum(sale.amount for sale in world.sold(span))
 
     @pytest.mark.parametrize("kind", [*KINDS, "months"])
     def test_come_to_what_the_dashboard_says(self, session, world, kind):
@@ -197,6 +213,26 @@ class TestRandomOrders:
         assert found[-1].days == Span(date(2026, 1, 1), date(2026, 1, 10))
 
 
+class TestComparison:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_is_that_of_the_dashboard(self, session, make, kind):
+        now = datetime.now(UTC)
+        World(session, make, 3, orders=300, first=now - timedelta(days=14), days=14)
+
+        for name in ("today", "7d"):
+            period = named_period(name, now.date())
+            summary = compute(session, period)[1]
+
+            found = report(session, kind, period, as_of=summary.as_of)
+
+            assert found.compared == summary.before
+            assert found.compared.until
+            assert (found.revenue, found.before) == (
+                summary.sold.revenue,
+                summary.sold_before.revenue,
+            )
+
+
 class TestMonths:
     @pytest.mark.parametrize(("first", "befores"), [(1, [2, 3]), (2, [None, None])])
     def test_are_compared_where_both_are_whole(self, session, make, first, befores):
@@ -232,19 +268,6 @@ class TestMonths:
 
         assert found.count == 3_600
         assert [found.rows[0].key, found.rows[-1].key] == [date(1904, 2, 1), date(1900, 1, 1)]
-
-
-class TestComparedDays:
-    def test_are_as_many_whole_days_as_the_period_has_had(self):
-        span = Span(date(2025, 11, 21), date(2025, 11, 30))
-        period = Period("custom", span, Span(date(2025, 11, 11), date(2025, 11, 20)))
-
-        compared = compared_days(period, datetime(2025, 11, 23, 6, tzinfo=UTC))
-
-        assert compared == Span(date(2025, 11, 11), date(2025, 11, 13))
-
-    def test_are_none_before_the_period_begins(self):
-        assert compared_days(PERIOD, datetime(2025, 10, 1, tzinfo=UTC)) is None
 
 
 class TestExactness:
@@ -369,7 +392,7 @@ class TestPage:
 
         assert re.findall(r'period=(\w+)" aria-current="true"', page) == [period]
         assert "29.97" in page
-        assert " so far, days in UTC, compared with " in page
+        assert re.search(r" so far, days in UTC, compared with [\w –]+ until \d\d:\d\d\.", page)
         assert re.search(r"As of <time [^>]*>\d\d:\d\d:\d\d UTC</time>", page)
 
     def test_says_that_nothing_was_sold(self, client):
@@ -664,6 +687,23 @@ class TestPlans:
                     re.findall(r"SEARCH product_days USING PRIMARY KEY \(day>", plan)
                 ) == 2 or (len(re.findall(r"product_days_pkey|pk_product_days", plan)) == 2), plan
                 assert not re.search(self.WHOLE.format("product_days|orders"), plan, re.M)
+
+    def test_of_reports_so_far_read_the_last_day_s_orders_by_an_index(self, crowded):
+        app, *_ = crowded
+        fresh = Freshness(PERIOD.span.end - timedelta(hours=7))
+
+        for kind in ("products", "suppliers", "categories"):
+            [plan] = self.plans(
+                app,
+                lambda session, kind=kind: read(
+                    session, kind, PERIOD, sort=MOST_FIRST, page=ALL, freshness=fresh
+                ),
+            )
+            assert re.search(r"ix_orders_(status_)?placed_at_id", plan), plan
+            assert re.search("order_lines_order_id|sqlite_autoindex_order_lines", plan), plan
+            assert not re.search(
+                self.WHOLE.format("o|l|product_days|orders|order_lines"), plan, re.M
+            ), plan
 
     def test_of_months_read_days_by_the_key_of_the_rollup(self, crowded):
         app, *_ = crowded
