@@ -14,6 +14,7 @@ from zipfile import ZipFile
 import pytest
 from sqlalchemy import insert, text, update
 
+from backoffice.config import ROOT
 from backoffice.dashboard import report_views
 from backoffice.dashboard.fresh import Freshness, brought_up_to_date
 from backoffice.dashboard.period import Period, Span, named_period
@@ -369,6 +370,20 @@ class TestPage:
         for link in own:
             assert DAYS in link or re.search("period=(today|7d|30d|90d|year)$", link), link
         assert sum("sort=name" in link for link in own) > 5
+
+    def test_is_where_the_readme_says(self, client, make):
+        ids = dict(
+            zip(REPORT_OF, make.products() + make.suppliers() + make.categories(), strict=False)
+        )
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+        addresses = set(re.findall(r"`(/admin/reports/[^`]+)`", readme))
+
+        assert {"category=0", "country="} < {address.partition("?")[2] for address in addresses}
+        for address in addresses:
+            filled = re.sub(r"(\w+)=N\b", lambda noun: f"{noun[1]}={ids[noun[1]]}", address)
+            with client.get(filled) as answer:
+                assert answer.status_code == 200, address
 
     def test_shows_fifty_rows_and_goes_on(self, client, make, app):
         products = make.products(PAGE_SIZE + 1)
