@@ -58,6 +58,11 @@ class Report:
     revenue: Decimal
     before: Decimal | None
 
+    @property
+    def has_sales(self) -> bool:
+        """Whether anything was sold: months have rows also where nothing was."""
+        return bool(self.orders or self.quantity)
+
 
 def percent_of(part: Decimal | None, whole: Decimal) -> Decimal | None:
     """Half up to one decimal; None of nothing."""

@@ -409,8 +409,34 @@ class TestPage:
         assert re.search(r" so far, days in UTC, compared with [\w –]+ until \d\d:\d\d\.", page)
         assert re.search(r"As of <time [^>]*>\d\d:\d\d:\d\d UTC</time>", page)
 
+    def test_tells_what_is_new_from_what_is_not_compared(self, app, client, make):
+        new, known, free = make.products(3)
+        with app.app_context():
+            lines = {
+                product: (product, 1, ONE, Decimal(product == free))
+                for product in (new, known, free)
+            }
+            save(
+                db.session,
+                [
+                    Sale(NOON, OrderStatus.PAID, tuple(lines.values())),
+                    Sale(NOON - timedelta(days=30), OrderStatus.PAID, (lines[known],)),
+                ],
+            )
+
+        def changes(address):
+            return [row[-1] for row in visit(client, f"/admin/reports/{address}").rows]
+
+        assert changes(f"products/?{DAYS}&sort=name") == ["new", "unchanged", "unchanged"]
+        nothing_before = "products/?from=1900-01-01&to=2025-11-30&sort=name"
+        assert changes(nothing_before) == ["–", "–", "–"]
+        assert (
+            'title="Nothing to compare with"' in client.get(f"/admin/reports/{nothing_before}").text
+        )
+        assert changes("months/?from=2025-09-01&to=2025-11-10")[-1] == "–"
+
     def test_says_that_nothing_was_sold(self, client):
-        for kind in (*KINDS, "lines"):
+        for kind in (*KINDS, "months", "lines"):
             page = client.get(f"/admin/reports/{kind}/?country=x&{DAYS}").text
             assert "Nothing was sold in this period" in page
 
@@ -567,6 +593,10 @@ class TestFiles:
             ("October 2025", "2025-10-25", "2025-10-31"),
             ("November 2025", "2025-11-01", "2025-11-23"),
         ]
+        for row in rows:
+            sold = world.sold(Span(*(date.fromisoformat(row[end]) for end in ("from", "to"))))
+            average = sum(sale.amount for sale in sold) / len(sold)
+            assert Decimal(row["average_order"]) == average.quantize(ONE / 10**8)
         assert "sales-by-month" in name
 
     def test_of_lines_sum_to_the_figure(self, client, world):
