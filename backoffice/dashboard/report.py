@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """A page of rows, and the sums of all rows. ``compared`` are the days of ``before``."""
+    """A page of rows, and the sums of all rows. ``compared`` is when ``before`` was."""
 
     freshness: Freshness
     compared: Span | None
@@ -58,6 +58,11 @@ class Report:
     revenue: Decimal
     before: Decimal | None
 
+    @property
+    def has_sales(self) -> bool:
+        """Whether anything was sold: months have rows also where nothing was."""
+        return bool(self.orders or self.quantity)
+
 
 def percent_of(part: Decimal | None, whole: Decimal) -> Decimal | None:
     """Half up to one decimal; None of nothing."""
@@ -66,20 +71,19 @@ def percent_of(part: Decimal | None, whole: Decimal) -> Decimal | None:
     return (100 * part / whole).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
-def compared_days(period: Period, now: datetime) -> Span | None:
-    """The whole days before that the period is compared with: as many as it has by ``now``.
+def compared_with(kind: str, period: Period, now: datetime) -> Span | None:
+    """What the whole report is compared with: the same as on the dashboard.
 
-    The rollups know no hours: today, which is not over yet, is set against a whole day.
+    None of months: each is compared with the one before.
     """
-    before = period.comparable(now)
-    return Span(before.first, before.last) if before else None
+    return None if kind == MONTHS else period.comparable(now)
 
 
 def read(
     session: Session, kind: str, period: Period, *, sort: Sort, page: Page, freshness: Freshness
 ) -> Report:
     """A page of the report on ``kind``, by one statement."""
-    compared = None if kind == MONTHS else compared_days(period, freshness.as_of)
+    compared = compared_with(kind, period, freshness.as_of)
     with one_snapshot(session) as connection:
         dialect = connection.dialect.name
         if kind == MONTHS:

@@ -40,7 +40,7 @@ TEXTS = {*NOUNS.values(), "sku", "code", "order", "customer"}
 
 DECIMALS = {
     *("revenue", "share", "running_share", "revenue_before", "change"),
-    *("unit_price", "discount", "amount"),
+    *("average_order", "unit_price", "discount", "amount"),
 }
 """The columns whose texts are numbers."""
 
@@ -135,7 +135,8 @@ def exact(value: Decimal | None) -> str | None:
 
 def _names(kind: str) -> tuple[str, ...]:
     if kind == MONTHS:
-        return ("month", "from", "to", "orders", "revenue", "share", "revenue_before", "change")
+        averaged = ("orders", "average_order", "revenue", "share")
+        return ("month", "from", "to", *averaged, "revenue_before", "change")
     key = {"products": ("sku",), "suppliers": ("code",)}.get(kind, ())
     counted = ("units", "orders") if kind == "countries" else ("units",)
     figures = ("revenue", "share", "running_share", "revenue_before", "change")
@@ -152,6 +153,7 @@ def _cells(kind: str, row: Row, total: Decimal) -> dict[str, Any]:
         "to": str(row.days.last),
         "units": row.quantity,
         "orders": row.orders,
+        "average_order": exact(row.average),
         "revenue": exact(row.revenue),
         "share": _text(percent_of(row.revenue, total)),
         "running_share": _text(percent_of(row.running, total)),

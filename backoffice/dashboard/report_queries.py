@@ -8,6 +8,7 @@ nothing. Days are UTC days. A revenue is ``units`` and ``rest``, see ``models.ro
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 from backoffice.dashboard.period import EARLIEST, LATEST, Span
 from backoffice.models.columns import UtcDateTime
+from backoffice.rollups.periods import ONE_DAY
 from backoffice.rollups.statements import FRAGMENTS, SOLD, SUMS
 
 NO_CATEGORY = 0
@@ -38,7 +40,7 @@ _SUMMED = (
     "CAST(sum(rest_before) AS bigint) AS rest_before"
 )
 
-# Two ranges of the primary key of product_days, added up together.
+# Two ranges of the primary key of product_days, added up together, and what they know no hours of.
 _BY_PRODUCT = f"""
     SELECT product_id AS key, {_SUMMED}
     FROM (
@@ -48,15 +50,32 @@ _BY_PRODUCT = f"""
         UNION ALL
         SELECT product_id, 0, 0, 0, 0, units, rest
         FROM product_days WHERE day BETWEEN :first_before AND :last_before
+        {{part}}
     ) AS days
     GROUP BY product_id
 """
 
-_BY_KEY_OF_PRODUCT = f"""
-    SELECT {{key}} AS key, {_SUMMED}
-    FROM ({_BY_PRODUCT}) AS sold_products JOIN products AS p ON p.id = sold_products.key
-    GROUP BY 1
+# The last day before, as far as the period's own has come: its orders by
+# ix_orders_status_placed_at_id or ix_orders_placed_at_id, their lines by uq_order_lines_order_id.
+_PART = f"""
+    UNION ALL
+    SELECT product_id, 0, 0, 0, 0, {{units}}, {{rest}}
+    FROM (
+        SELECT l.product_id AS product_id, {{sums}}
+        FROM orders AS o JOIN order_lines AS l ON l.order_id = o.id
+        WHERE o.{SOLD} AND o.placed_at >= :start_part AND o.placed_at < :end_part
+        GROUP BY l.product_id
+    ) AS part
 """
+
+
+def _by_key_of_product(key: str) -> str:
+    return f"""
+        SELECT {key} AS key, {_SUMMED}
+        FROM ({_BY_PRODUCT}) AS sold_products JOIN products AS p ON p.id = sold_products.key
+        GROUP BY 1
+    """
+
 
 _OF_COUNTRY = """
     SELECT o.ship_country AS key, CAST(sum(l.quantity) AS bigint) AS quantity, {{sums}}
@@ -87,8 +106,8 @@ _BY_COUNTRY = f"""
 
 KINDS = {
     "products": _BY_PRODUCT,
-    "suppliers": _BY_KEY_OF_PRODUCT.format(key="p.supplier_id"),
-    "categories": _BY_KEY_OF_PRODUCT.format(key=f"coalesce(p.category_id, {NO_CATEGORY})"),
+    "suppliers": _by_key_of_product("p.supplier_id"),
+    "categories": _by_key_of_product(f"coalesce(p.category_id, {NO_CATEGORY})"),
     "countries": _BY_COUNTRY,
 }
 """What is reported on -> its sums over the span, and over the one before."""
@@ -160,7 +179,7 @@ def ranked(
 ) -> TextualSelect:
     """What each of ``kind`` sold for, with the sums of all in every row; one row at least.
 
-    :param before: What to compare with; None adds up nothing.
+    :param before: What to compare with, to the moment; None adds up nothing.
     :param sort: By ``revenue``, ``units``, ``orders`` or ``name``.
     :param page: None for all rows.
     """
@@ -176,8 +195,10 @@ def ranked(
         "orders": f"orders {down}, {key}",
         "name": f"{label} {down}, {key}",
     }
+    fragments = FRAGMENTS[dialect]
+    part = _PART.format(**fragments) if before and before.until else ""
     sql = _RANKED.format(
-        sold=KINDS[kind].format(**FRAGMENTS[dialect]),
+        sold=KINDS[kind].format(part=part, **fragments),
         is_sold="(quantity > 0 OR orders > 0)",
         key=key,
         order=orders[sort.name],
@@ -203,15 +224,27 @@ def ranked(
 
 
 def _bound(sql: str, span: Span, before: Span, page: Page | None) -> TextClause:
-    clause = text(sql)
-    if ":first" in sql:
-        days = {"first": span.first, "last": span.last}
-        days |= {"first_before": before.first, "last_before": before.last}
-        clause = clause.bindparams(*(bindparam(*day, Date()) for day in days.items()))
-    else:
-        moments = {"start": span.start, "end": span.end}
-        moments |= {"start_before": before.start, "end_before": before.end}
-        clause = clause.bindparams(*(bindparam(*at, UtcDateTime()) for at in moments.items()))
+    """``sql`` with those of the parameters that it names."""
+    last_before = before.last - ONE_DAY if before.until else before.last
+    days = {
+        "first": span.first,
+        "last": span.last,
+        "first_before": before.first,
+        "last_before": last_before,
+    }
+    moments = {
+        "start": span.start,
+        "end": span.end,
+        "start_before": before.start,
+        "end_before": before.end,
+        "start_part": Span(before.last, before.last).start,
+        "end_part": before.end,
+    }
+    named = set(re.findall(r":(\w+)", sql))
+    clause = text(sql).bindparams(
+        *(bindparam(name, day, Date()) for name, day in days.items() if name in named),
+        *(bindparam(name, at, UtcDateTime()) for name, at in moments.items() if name in named),
+    )
     return paged(clause, page)
 
 

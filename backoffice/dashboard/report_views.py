@@ -13,12 +13,7 @@ from backoffice.access import Guarded
 from backoffice.dashboard import report_files, sold_lines
 from backoffice.dashboard.fresh import Freshness, brought_up_to_date
 from backoffice.dashboard.period import PERIODS, is_day
-from backoffice.dashboard.report import (
-    MONTHS,
-    compared_days,
-    percent_of,
-    read,
-)
+from backoffice.dashboard.report import compared_with, percent_of, read
 from backoffice.dashboard.report_address import LINES, SORTS, Asked, asked
 from backoffice.dashboard.sold_lines import REPORT_OF, Subject, subject_of
 from backoffice.dashboard.summary import percent_change
@@ -73,7 +68,7 @@ class ReportView(Guarded, BaseView):
             raise CatchingUpError(
                 "The file would lack them. Try again in a moment.", retry_after=RETRY_SECONDS
             )
-        compared = None if kind == MONTHS else compared_days(state.period, freshness.as_of)
+        compared = compared_with(kind, state.period, freshness.as_of)
         rows = report_files.report_file(self._dialect, state, freshness.as_of.date(), compared)
         return sent(rows, form, report_files.file_name(state))
 

@@ -310,6 +310,32 @@ class TestDashboard:
         assert small == []
 
 
+class TestReportsOnAPhone:
+    LABELS = """() => [...document.querySelectorAll(".report tbody tr:first-child td.num")]
+      .filter((cell) => cell.checkVisibility() && !cell.matches(".rank"))
+      .map((cell) => getComputedStyle(cell, "::before").content.replaceAll('"', "").trim())"""
+    CUT = """() => [...document.querySelectorAll(".report td.clip, .report td.num, .views nav")]
+      .filter((part) => part.checkVisibility() && part.scrollWidth > part.clientWidth)
+      .map((part) => part.textContent)"""
+
+    @pytest.mark.parametrize(
+        ("address", "labels"),
+        [
+            ("products/?", "Units Revenue Share Change"),
+            ("countries/?", "Units Orders Revenue Share Change"),
+            ("months/?", "Orders Average Revenue Share Change"),
+            ("lines/?supplier", "Quantity × Amount"),
+        ],
+    )
+    def test_have_each_figure_with_its_label_and_no_name_cut(self, browse, pages, address, labels):
+        page = browse("viewer", viewport=PHONE)
+
+        page.goto(next(each for each in pages if f"/reports/{address}" in each))
+
+        assert page.evaluate(self.LABELS) == labels.split()
+        assert page.evaluate(self.CUT) == []
+
+
 class TestWidths:
     WIDTHS = (641, 700, 768, 820, 900, 901, 1024, 1101, 1200, 1280, 1440)
 

@@ -14,10 +14,11 @@ from zipfile import ZipFile
 import pytest
 from sqlalchemy import insert, text, update
 
+from backoffice.config import ROOT
 from backoffice.dashboard import report_views
 from backoffice.dashboard.fresh import Freshness, brought_up_to_date
-from backoffice.dashboard.period import Period, Span
-from backoffice.dashboard.report import compared_days, read
+from backoffice.dashboard.period import Period, Span, named_period
+from backoffice.dashboard.report import read
 from backoffice.dashboard.report_address import PAGE_SIZE, SORTS
 from backoffice.dashboard.report_queries import NO_CATEGORY, Page, Sort
 from backoffice.dashboard.sold_lines import REPORT_OF, read_lines, subject_of
@@ -43,7 +44,7 @@ ONE = Decimal(1)
 class World:
     """Random sales, and what they come to by product, supplier, category and country."""
 
-    def __init__(self, session, make, seed, orders=150):
+    def __init__(self, session, make, seed, orders=150, **when):
         random = Random(seed)
         suppliers, categories = make.suppliers(4), [*make.categories(3), None]
         self.key_of = {}
@@ -60,16 +61,14 @@ class World:
             }
         self.sales = [
             replace(sale, country=random.choice(COUNTRIES))
-            for sale in figures.random_sales(random, list(self.key_of), orders)
+            for sale in figures.random_sales(random, list(self.key_of), orders, **when)
         ]
         save(session, self.sales)
 
     def sold(self, span):
         """The sales that count in ``span``."""
         return [
-            sale
-            for sale in self.sales
-            if sale.is_sold and span.first <= sale.placed_at.date() <= span.last
+            sale for sale in self.sales if sale.is_sold and span.start <= sale.placed_at < span.end
         ]
 
     def sums(self, kind, span):
@@ -85,8 +84,11 @@ class World:
         return {key: tuple(figures_) for key, figures_ in sums.items()}
 
 
-def report(session, kind, period=PERIOD, sort=MOST_FIRST, page=ALL):
-    return read(session, kind, period, sort=sort, page=page, freshness=brought_up_to_date(session))
+def report(session, kind, period=PERIOD, sort=MOST_FIRST, page=ALL, as_of=None):
+    fresh = brought_up_to_date(session)
+    if as_of:
+        fresh = replace(fresh, as_of=as_of)
+    return read(session, kind, period, sort=sort, page=page, freshness=fresh)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -114,6 +116,21 @@ class TestRandomOrders:
             sum(revenues[: n + 1]) for n in range(len(revenues))
         ]
         assert (found.count, found.compared) == (len(now), PERIOD.before)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_so_far_are_compared_with_as_much_of_the_period_before(self, session, world, kind):
+        for sale in world.sold(PERIOD.before)[::5]:
+            as_of = sale.placed_at + (PERIOD.span.start - PERIOD.before.start)
+
+            found = report(session, kind, as_of=as_of)
+
+            span = PERIOD.comparable(as_of)
+            before = world.sums(kind, span)
+            assert found.compared == span
+            assert [row.before for row in found.rows] == [
+                before[row.key][1] if row.key in before else 0 for row in found.rows
+            ]
+            assert found.before == sum(sale.amount for sale in world.sold(span))
 
     @pytest.mark.parametrize("kind", [*KINDS, "months"])
     def test_come_to_what_the_dashboard_says(self, session, world, kind):
@@ -197,6 +214,26 @@ class TestRandomOrders:
         assert found[-1].days == Span(date(2026, 1, 1), date(2026, 1, 10))
 
 
+class TestComparison:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_is_that_of_the_dashboard(self, session, make, kind):
+        now = datetime.now(UTC)
+        World(session, make, 3, orders=300, first=now - timedelta(days=14), days=14)
+
+        for name in ("today", "7d"):
+            period = named_period(name, now.date())
+            summary = compute(session, period)[1]
+
+            found = report(session, kind, period, as_of=summary.as_of)
+
+            assert found.compared == summary.before
+            assert found.compared.until
+            assert (found.revenue, found.before) == (
+                summary.sold.revenue,
+                summary.sold_before.revenue,
+            )
+
+
 class TestMonths:
     @pytest.mark.parametrize(("first", "befores"), [(1, [2, 3]), (2, [None, None])])
     def test_are_compared_where_both_are_whole(self, session, make, first, befores):
@@ -232,19 +269,6 @@ class TestMonths:
 
         assert found.count == 3_600
         assert [found.rows[0].key, found.rows[-1].key] == [date(1904, 2, 1), date(1900, 1, 1)]
-
-
-class TestComparedDays:
-    def test_are_as_many_whole_days_as_the_period_has_had(self):
-        span = Span(date(2025, 11, 21), date(2025, 11, 30))
-        period = Period("custom", span, Span(date(2025, 11, 11), date(2025, 11, 20)))
-
-        compared = compared_days(period, datetime(2025, 11, 23, 6, tzinfo=UTC))
-
-        assert compared == Span(date(2025, 11, 11), date(2025, 11, 13))
-
-    def test_are_none_before_the_period_begins(self):
-        assert compared_days(PERIOD, datetime(2025, 10, 1, tzinfo=UTC)) is None
 
 
 class TestExactness:
@@ -311,9 +335,8 @@ class TestPage:
         assert len(links) == len(world.sums(kind, PERIOD.span))
         for link, revenue in links:
             assert "from=2025-10-25&amp;to=2025-11-23" in link
-            assert f'<td class="num">{revenue}</td>' in (
-                client.get(unescape(link)).text.split("<tfoot>")[-1] + '<td class="num">0.00</td>'
-            )
+            foot = client.get(unescape(link)).text.partition("<tfoot>")[2]
+            assert revenue == "0.00" or f'data-label="Amount">{revenue}</td>' in foot
 
     def test_leads_to_the_orders_behind_its_total(self, client, world):
         page = client.get(f"/admin/reports/months/?{DAYS}").text
@@ -347,6 +370,20 @@ class TestPage:
             assert DAYS in link or re.search("period=(today|7d|30d|90d|year)$", link), link
         assert sum("sort=name" in link for link in own) > 5
 
+    def test_is_where_the_readme_says(self, client, make):
+        ids = dict(
+            zip(REPORT_OF, make.products() + make.suppliers() + make.categories(), strict=False)
+        )
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+        addresses = set(re.findall(r"`(/admin/reports/[^`]+)`", readme))
+
+        assert {"category=0", "country="} < {address.partition("?")[2] for address in addresses}
+        for address in addresses:
+            filled = re.sub(r"(\w+)=N\b", lambda noun: f"{noun[1]}={ids[noun[1]]}", address)
+            with client.get(filled) as answer:
+                assert answer.status_code == 200, address
+
     def test_shows_fifty_rows_and_goes_on(self, client, make, app):
         products = make.products(PAGE_SIZE + 1)
         line = [(product, 1, ONE, Decimal(0)) for product in products]
@@ -369,11 +406,37 @@ class TestPage:
 
         assert re.findall(r'period=(\w+)" aria-current="true"', page) == [period]
         assert "29.97" in page
-        assert " so far, days in UTC, compared with " in page
+        assert re.search(r" so far, days in UTC, compared with [\w –]+ until \d\d:\d\d\.", page)
         assert re.search(r"As of <time [^>]*>\d\d:\d\d:\d\d UTC</time>", page)
 
+    def test_tells_what_is_new_from_what_is_not_compared(self, app, client, make):
+        new, known, free = make.products(3)
+        with app.app_context():
+            lines = {
+                product: (product, 1, ONE, Decimal(product == free))
+                for product in (new, known, free)
+            }
+            save(
+                db.session,
+                [
+                    Sale(NOON, OrderStatus.PAID, tuple(lines.values())),
+                    Sale(NOON - timedelta(days=30), OrderStatus.PAID, (lines[known],)),
+                ],
+            )
+
+        def changes(address):
+            return [row[-1] for row in visit(client, f"/admin/reports/{address}").rows]
+
+        assert changes(f"products/?{DAYS}&sort=name") == ["new", "unchanged", "unchanged"]
+        nothing_before = "products/?from=1900-01-01&to=2025-11-30&sort=name"
+        assert changes(nothing_before) == ["–", "–", "–"]
+        assert (
+            'title="Nothing to compare with"' in client.get(f"/admin/reports/{nothing_before}").text
+        )
+        assert changes("months/?from=2025-09-01&to=2025-11-10")[-1] == "–"
+
     def test_says_that_nothing_was_sold(self, client):
-        for kind in (*KINDS, "lines"):
+        for kind in (*KINDS, "months", "lines"):
             page = client.get(f"/admin/reports/{kind}/?country=x&{DAYS}").text
             assert "Nothing was sold in this period" in page
 
@@ -530,6 +593,10 @@ class TestFiles:
             ("October 2025", "2025-10-25", "2025-10-31"),
             ("November 2025", "2025-11-01", "2025-11-23"),
         ]
+        for row in rows:
+            sold = world.sold(Span(*(date.fromisoformat(row[end]) for end in ("from", "to"))))
+            average = sum(sale.amount for sale in sold) / len(sold)
+            assert Decimal(row["average_order"]) == average.quantize(ONE / 10**8)
         assert "sales-by-month" in name
 
     def test_of_lines_sum_to_the_figure(self, client, world):
@@ -664,6 +731,23 @@ class TestPlans:
                     re.findall(r"SEARCH product_days USING PRIMARY KEY \(day>", plan)
                 ) == 2 or (len(re.findall(r"product_days_pkey|pk_product_days", plan)) == 2), plan
                 assert not re.search(self.WHOLE.format("product_days|orders"), plan, re.M)
+
+    def test_of_reports_so_far_read_the_last_day_s_orders_by_an_index(self, crowded):
+        app, *_ = crowded
+        fresh = Freshness(PERIOD.span.end - timedelta(hours=7))
+
+        for kind in ("products", "suppliers", "categories"):
+            [plan] = self.plans(
+                app,
+                lambda session, kind=kind: read(
+                    session, kind, PERIOD, sort=MOST_FIRST, page=ALL, freshness=fresh
+                ),
+            )
+            assert re.search(r"ix_orders_(status_)?placed_at_id", plan), plan
+            assert re.search("order_lines_order_id|sqlite_autoindex_order_lines", plan), plan
+            assert not re.search(
+                self.WHOLE.format("o|l|product_days|orders|order_lines"), plan, re.M
+            ), plan
 
     def test_of_months_read_days_by_the_key_of_the_rollup(self, crowded):
         app, *_ = crowded
