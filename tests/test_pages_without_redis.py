@@ -81,7 +81,7 @@ def app(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
 
 def timed(client, address: str) -> tuple[str, float]:
     start = perf_counter()
-    answer = client.get(address)
+    answer = client.get(address, follow_redirects=True)
     seconds = perf_counter() - start
     assert answer.status_code == 200, address
     return answer.text, seconds
