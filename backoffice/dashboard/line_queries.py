@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from backoffice.dashboard.period import Span
-from backoffice.dashboard.report_queries import NO_CATEGORY, Page
+from backoffice.dashboard.report_queries import NO_CATEGORY, Page, paged
 from backoffice.models.columns import Exact, UtcDateTime
 from backoffice.rollups.statements import FRAGMENTS, PLACED, SOLD
 
@@ -103,11 +103,7 @@ def lines(
     """
     limit = "LIMIT :size OFFSET :skip" if page else ""
     clause = _bound(_LINES, dialect, kind, key, span, limit=limit)
-    if page:
-        clause = clause.bindparams(
-            bindparam("size", page.size, Integer()), bindparam("skip", page.skip, BigInteger())
-        )
-    return clause.columns(
+    return paged(clause, page).columns(
         order_id=BigInteger(),
         number=String(),
         placed_at=UtcDateTime(),

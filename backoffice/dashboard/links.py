@@ -12,10 +12,8 @@ from urllib.parse import urlencode
 
 from backoffice.dashboard.period import Span
 from backoffice.dashboard.summary import Summary
-from backoffice.models import REVENUE_STATUSES, OrderStatus
+from backoffice.models import REVENUE_STATUSES, WAITING_STATUSES, OrderStatus
 from backoffice.rollups.periods import ONE_DAY
-
-WAITING = (OrderStatus.PLACED, OrderStatus.PAID)
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,8 @@ class Links:
     def overdue(self) -> str:
         """Orders that should have been shipped, oldest first."""
         end = self.summary.overdue_before
-        return (
-            f"{self.base}orders/?{_query(WAITING)}&placed_at.before={end}&sort=placed_at&totals=1"
-        )
+        begins = f"{self.base}orders/?{_query(WAITING_STATUSES)}"
+        return f"{begins}&placed_at.before={end}&sort=placed_at&totals=1"
 
     @cached_property
     def to_reorder(self) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from backoffice.models import WAITING_STATUSES
 from backoffice.models.columns import Exact, UtcDateTime
 from backoffice.rollups.periods import Days
 from backoffice.rollups.statements import FRAGMENTS, PLACED, SOLD, SUMS, TYPES
@@ -28,7 +29,7 @@ LOOKED_AT = 200
 """Of so many products with the most money in stock, the dashboard names those that sell least."""
 
 _MOST_FIRST = "units DESC, rest DESC"
-_WAITING = ("placed", "paid")
+_WAITING = tuple(status.value for status in WAITING_STATUSES)
 
 Columns = dict[str, TypeEngine[Any]]
 

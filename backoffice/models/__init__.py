@@ -9,7 +9,13 @@ from backoffice.models.customer import Customer
 from backoffice.models.history import HistoryEntry, history_rows
 from backoffice.models.import_mapping import ImportMapping
 from backoffice.models.import_run import ImportRun
-from backoffice.models.order import REVENUE_STATUSES, Order, OrderLine, OrderStatus
+from backoffice.models.order import (
+    REVENUE_STATUSES,
+    WAITING_STATUSES,
+    Order,
+    OrderLine,
+    OrderStatus,
+)
 from backoffice.models.product import Product
 from backoffice.models.rollup import ROLLUPS
 from backoffice.models.saved_view import SavedView
@@ -20,6 +26,7 @@ __all__ = [
     "REVENUE_STATUSES",
     "ROLES",
     "ROLLUPS",
+    "WAITING_STATUSES",
     "Category",
     "Customer",
     "HistoryEntry",

@@ -60,6 +60,9 @@ REVENUE_STATUSES = (
 )
 """Orders that count as sold, on the day they were placed."""
 
+WAITING_STATUSES = (OrderStatus.PLACED, OrderStatus.PAID)
+"""Orders that are to be shipped: overdue when they were placed too long ago."""
+
 MOST_AMOUNT = 10**9
 """No line's quantity times price reaches this."""
 

@@ -114,7 +114,7 @@ class _Pace:
     days: int = 4
 
     def took(self, days: int, seconds: float) -> None:
-        wanted = self.days * SECONDS_A_STEP / max(seconds, 0.001) * days / self.days
+        wanted = days * SECONDS_A_STEP / max(seconds, 0.001)
         self.days = max(1, min(int(wanted), 4 * self.days))
 
 
@@ -270,16 +270,21 @@ class _Step:
         run(self.connection, *statements.WRITE_SALES, statements.COMPARE, **here)
         self._analyze("rollup_diff")
         run(self.connection, *statements.WRITE_PRODUCTS)
-        for period in PERIODS:
-            its = days_of(period, self.today)
-            if its.meets(days) and not postponed:
-                within = {"first": max(its.first, days.first), "last": min(its.last, days.last)}
-                run(self.connection, statements.MOVE_DIFFERENCE, period=period, **within)
-        self._apply("product_periods", "supplier_periods")
+        if not postponed:
+            self._move_difference(days)
         self.connection.execute(
             text("DELETE FROM rollup_changes WHERE what = 'day' AND key BETWEEN :first AND :last"),
             {"first": key_of(days.first), "last": key_of(days.last)},
         )
+
+    def _move_difference(self, days: Days) -> None:
+        """Add what differs to the periods that have these days."""
+        for period in PERIODS:
+            its = days_of(period, self.today)
+            if its.meets(days):
+                within = {"first": max(its.first, days.first), "last": min(its.last, days.last)}
+                run(self.connection, statements.MOVE_DIFFERENCE, period=period, **within)
+        self._apply("product_periods", "supplier_periods")
 
     def _apply(self, *tables: str) -> None:
         """Add the moves to ``tables``."""
