@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+BODY = "tests.body"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",
@@ -30,10 +34,29 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 class QuietRequests(WSGIRequestHandler):
-    """Serves without a line on the terminal for each request."""
+    """Serves without a line on the terminal for each request, and leaves no file open.
+
+    werkzeug forgets to close a body whose browser resets the connection, as one does that opens
+    the next page while this one's scripts arrive.
+    """
 
     def log(self, *_: Any, **__: Any) -> None:
         pass
+
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        body = (environ or {}).get(BODY)
+        if hasattr(body, "close"):
+            body.close()
+
+
+def remembering_body(app: Flask) -> WSGIApplication:
+    """``app``, which leaves each answer's body where ``QuietRequests`` finds it."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[BODY] = app(environ, start_response)
+        return environ[BODY]  # type: ignore[no-any-return]
+
+    return answer
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +78,13 @@ def address_of() -> Iterator[Callable[[Flask], str]]:
 
     def address_of(app: Flask) -> str:
         if app not in servers:
-            server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietRequests)
+            server = make_server(
+                "127.0.0.1",
+                0,
+                remembering_body(app),
+                threaded=True,
+                request_handler=QuietRequests,
+            )
             thread = Thread(target=server.serve_forever, daemon=True)
             thread.start()
             servers[app] = server, thread
