@@ -75,7 +75,7 @@ def _from_sqlite(statement: str, rows: Any) -> Plan:
         if index := INDEX.match(using or ""):
             indexes.append(str(index[1]))
         elif kind == "SCAN" and not using and "VIRTUAL TABLE" not in says:
-            scans.append(tables.get(name, name))
+            scans.append(tables.get(str(name), str(name)))
     return Plan("\n".join(lines), _once(scans), _once(indexes), sorts)
 
 
