@@ -25,6 +25,7 @@ from backoffice.config import Settings
 from backoffice.database import Base, db
 from backoffice.indexes.plan import online_indexes
 from backoffice.models import ROLLUPS, User
+from tests.commands import Commands
 from tests.factories import Make
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -99,6 +100,14 @@ def new_app(
     for app in made:
         with app.app_context():
             db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """Runs `manage.py ...` in a process of its own."""
+    commands = Commands()
+    yield commands
+    commands.end()
 
 
 @pytest.fixture(scope="session")
