@@ -17,7 +17,7 @@ from pkgutil import walk_packages
 
 import backoffice
 
-PATIENCE = 60
+PATIENCE = 300
 """Seconds after which a command that does not end is ended."""
 
 
