@@ -31,7 +31,7 @@ def merged_line(app):
 
 
 def wait_until_it_merges(app):
-    for _ in range(600):
+    for _ in range(3_000):
         with begins_reading(stored.engine(app)).connect() as connection:
             if connection.scalar(select(ImportRun.id).where(ImportRun.state == "running")):
                 return
