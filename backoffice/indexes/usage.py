@@ -1,0 +1,104 @@
+"""How often each index was used, as far as the database knows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, inspect, text
+
+NO_COUNTERS_TABLE = "query_plans"
+"""Where the query log keeps plans: what SQLite has instead of counters."""
+
+MOST_PLANS = 5_000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """``counted`` are uses; without counters, the recorded plans that an index stands in.
+
+    Both are of this server alone: what a standby answers is counted there.
+    """
+
+    by_plans: bool
+    counted: dict[str, int]
+    last: dict[str, datetime]
+    """When each was last used; PostgreSQL 16 and newer."""
+    since: datetime | None
+    plans: int = 0
+    """How many plans are recorded; with none, nothing is known."""
+
+    def of(self, name: str) -> int | None:
+        """How often ``name`` was used, or in how many plans it stands; None if nobody counted."""
+        if self.by_plans:
+            return self.counted[name] if self.plans else None
+        return self.counted.get(name)
+
+
+def usage(connection: Connection) -> Usage:
+    """What is known of the uses of all indexes."""
+    if connection.dialect.name == "postgresql":
+        return _from_counters(connection)
+    return _from_plans(connection)
+
+
+def _from_counters(connection: Connection) -> Usage:
+    rows = connection.execute(
+        text(
+            """
+            SELECT indexrelname, idx_scan,
+                   (to_jsonb(counters) ->> 'last_idx_scan')::timestamptz
+            FROM pg_stat_user_indexes AS counters
+            WHERE relid = to_regclass(relname)
+            """
+        )
+    ).all()
+    # Counters that were never reset began with the database; who may not see when that was
+    # knows at least that the server has not stopped since.
+    since = connection.scalar(
+        text(
+            """
+            SELECT coalesce(
+                stats_reset,
+                CASE WHEN has_function_privilege('pg_stat_file(text, boolean)', 'execute')
+                    THEN (pg_stat_file('base/' || datid || '/PG_VERSION', true)).modification
+                END,
+                pg_postmaster_start_time()
+            )
+            FROM pg_stat_database WHERE datname = current_database()
+            """
+        )
+    )
+    return Usage(
+        by_plans=False,
+        counted={name: count for name, count, _ in rows},
+        last={name: last for name, _, last in rows if last},
+        since=since,
+    )
+
+
+def _from_plans(connection: Connection) -> Usage:
+    if not inspect(connection).has_table(NO_COUNTERS_TABLE):
+        return Usage(by_plans=True, counted={}, last={}, since=None)
+    rows = connection.execute(
+        text("SELECT plan, first_seen FROM query_plans ORDER BY last_seen DESC LIMIT :most"),
+        {"most": MOST_PLANS},
+    ).all()
+    counted: Counter[str] = Counter()
+    for plan, _ in rows:
+        counted.update(set(re.findall(r"\w+", plan)))
+    return Usage(
+        by_plans=True,
+        counted=counted,
+        last={},
+        since=min((_moment(seen) for _, seen in rows), default=None),
+        plans=len(rows),
+    )
+
+
+def _moment(stored: str) -> datetime:
+    """A moment as SQLite keeps it, in UTC."""
+    moment = datetime.fromisoformat(stored)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
