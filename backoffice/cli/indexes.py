@@ -54,9 +54,9 @@ def list_(behind: bool, as_json: bool) -> None:
         return
     width = max((len(index.name) for index in reports), default=0)
     for index in reports:
-        told = ", ".join(_told(index))
         columns = ", ".join(index.columns) + (" (some rows)" if index.condition else "")
-        click.echo(f"{index.state:10}  {index.name:{width}}  {index.table}: {columns}; {told}")
+        told = "; ".join([f"{index.table}: {columns}", *_told(index)])
+        click.echo(f"{index.state:10}  {index.name:{width}}  {told}")
     click.echo(_about_uses(reports))
 
 
@@ -150,13 +150,14 @@ def _told(index: IndexReport) -> Iterator[str]:
         yield f"the same as {index.duplicate_of}"
     elif index.covered_by:
         yield f"covered by {index.covered_by}"
-    yield index.size_shown or "size unknown"
+    if index.is_there:
+        yield index.size_shown or "size unknown"
     if index.size.rows is not None:
-        yield f"{index.size.rows:,} rows"
+        yield f"{index.size.rows:,} {'row' if index.size.rows == 1 else 'rows'}"
     if index.uses is not None and index.uses_are_plans:
         yield f"in {index.uses:,} of {index.plans:,} plans"
     elif index.uses is not None:
-        yield f"used {index.uses:,} times"
+        yield f"used {index.uses:,} {'time' if index.uses == 1 else 'times'}"
     if index.built_at:
         took = "" if index.built_in is None else f" in {index.built_in:.1f} s"
         yield f"built {index.built_at:%Y-%m-%d %H:%M}{took}"
@@ -166,10 +167,10 @@ def _about_uses(reports: list[IndexReport]) -> str:
     """Since when uses were counted."""
     since = min((index.counted_since for index in reports if index.counted_since), default=None)
     if since is None:
-        return "uses: unknown, SQLite counts none and no plan is recorded"
+        return "uses are unknown: SQLite counts none, and no plan is recorded"
     oldest = next(index for index in reports if index.counted_since == since)
     what = "plans are recorded" if oldest.uses_are_plans else "uses are counted on this server"
-    return f"uses: {what} since {since:%Y-%m-%d %H:%M}, {_span(oldest)}"
+    return f"{what} since {since:%Y-%m-%d %H:%M}, {_span(oldest)}"
 
 
 def _span(index: IndexReport) -> str:

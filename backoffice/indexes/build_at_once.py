@@ -24,6 +24,13 @@ from backoffice.indexes.plan import Comparison
 STEPS_BETWEEN_LOOKS = 20_000
 """How many of its steps SQLite takes before it looks who waits; some milliseconds."""
 
+SORT_KIB = 2_000
+"""What SQLite sorts in memory at a time, by the size of its cache.
+
+With the 64 MB of the web it sorts a million entries in one step, in which it looks at nothing, and
+takes half as long again: a small heap stays in the processor's own cache.
+"""
+
 TURN = 0.05
 """Seconds between two transactions, in which those who wait have theirs: they ask every 0.002."""
 
@@ -55,6 +62,8 @@ def make(connection: Connection, index: Comparison, limits: Limits, tell: Tell) 
             connection.exec_driver_sql(noted)
         analyze(connection, [index.name])
 
+    connection.exec_driver_sql(f"PRAGMA cache_size = -{SORT_KIB}")
+    connection.commit()
     hold(connection, index.name, work, limits, tell=tell, steps=steps)
 
 

@@ -52,6 +52,11 @@ class IndexReport:
     """Seconds that the build took."""
 
     @property
+    def is_there(self) -> bool:
+        """Whether the database has it, in whatever state."""
+        return bool(self.there)
+
+    @property
     def never_used(self) -> bool | None:
         """Whether nobody used it for ``UNUSED_AFTER``; what forbids doubles is always of use."""
         if self.state is not State.PRESENT and self.state is not State.UNDECLARED:

@@ -56,18 +56,24 @@ def _from_counters(connection: Connection) -> Usage:
         )
     ).all()
     # Counters that were never reset began with the database; who may not see when that was
-    # knows at least that the server has not stopped since.
+    # knows at least that the server has not stopped since. After a crash all are lost, and only
+    # those of the server as a whole say when.
     since = connection.scalar(
         text(
             """
-            SELECT coalesce(
-                stats_reset,
-                CASE WHEN has_function_privilege('pg_stat_file(text, boolean)', 'execute')
-                    THEN (pg_stat_file('base/' || datid || '/PG_VERSION', true)).modification
-                END,
-                pg_postmaster_start_time()
+            SELECT greatest(
+                coalesce(
+                    counters.stats_reset,
+                    CASE WHEN has_function_privilege('pg_stat_file(text, boolean)', 'execute')
+                        THEN (pg_stat_file('base/' || datid || '/PG_VERSION', true)).modification
+                    END,
+                    pg_postmaster_start_time()
+                ),
+                least(bgwriter.stats_reset, archiver.stats_reset)
             )
-            FROM pg_stat_database WHERE datname = current_database()
+            FROM pg_stat_database AS counters, pg_stat_bgwriter AS bgwriter,
+                 pg_stat_archiver AS archiver
+            WHERE counters.datname = current_database()
             """
         )
     )

@@ -20,7 +20,8 @@ PHASES = {
     "building index: scanning table": (0.0, 0.3),
     "building index: sorting live tuples": (0.3, 0.4),
     "building index: loading tuples in tree": (0.4, 0.6),
-    "building index": (0.0, 0.6),  # GIN tells no more
+    "building index: merging tuples (workers)": (0.3, 0.3),  # of GIN
+    "building index: merging tuples": (0.3, 0.6),
     "waiting for writers before validation": (0.6, 0.6),
     "index validation: scanning index": (0.6, 0.7),
     "index validation: sorting tuples": (0.7, 0.7),
@@ -51,6 +52,7 @@ class Watcher:
     def __init__(self, builder: Connection, tell: Tell) -> None:
         self.blocker = ""
         """Who was waited for last, for people."""
+        self._share: float | None = None
         self._engine: Engine = builder.engine
         self._pid = builder.scalar(text("SELECT pg_backend_pid()"))
         self._tell = tell
@@ -88,7 +90,9 @@ class Watcher:
         progress = connection.execute(PROGRESS, {"pid": self._pid}).first()
         if progress:
             waits = f", for {self.blocker}" if blocker else ""
-            self._tell(progress.phase + waits, share(progress))
+            known = share(progress)
+            self._share = self._share if known is None else known
+            self._tell(progress.phase + waits, self._share)
 
 
 def share(progress: Row[Any]) -> float | None:
