@@ -1,0 +1,116 @@
+"""How a database means to run a statement, read into what both databases can say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection
+
+from backoffice.querylog.parameters import Values
+
+NAMED = re.compile(r'(?:FROM|JOIN|UPDATE|INTO|,)\s+"?(\w+)"?\s+(?:AS\s+)?"?(\w+)"?', re.IGNORECASE)
+STEP = re.compile(r"(SCAN|SEARCH) (?:TABLE )?(\w+)(?: AS \w+)?(?: USING (.*))?")
+INDEX = re.compile(r"(?:AUTOMATIC )?(?:PARTIAL )?(?:COVERING )?INDEX (\w+)")
+VALUES = re.compile(r"  \(cost.*\)$|'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One plan.
+
+    ``text`` has a line a step, indented as deep as the step lies. ``scans`` are the tables that
+    are read whole and not by an index; ``indexes`` those that are read, in any way; ``sorts``
+    says that rows are sorted rather than read in order. ``cost`` is PostgreSQL's estimate.
+    """
+
+    text: str
+    scans: tuple[str, ...]
+    indexes: tuple[str, ...]
+    sorts: bool
+    cost: float | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for two plans that differ in estimates and values alone."""
+        return blake2b(VALUES.sub("?", self.text).encode(), digest_size=8).hexdigest()
+
+    def worse_than(self, before: Plan) -> bool:
+        """It reads a table whole that ``before`` did not, or sorts where ``before`` did not."""
+        return bool(set(self.scans) - set(before.scans)) or (self.sorts and not before.sorts)
+
+
+def explain(connection: Connection, statement: str, parameters: Values) -> Plan:
+    """The plan of ``statement`` as its driver got it; it is not run.
+
+    :raises DBAPIError: the database does not take the statement, as after a migration.
+    """
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+        return _from_sqlite(statement, rows)
+    ((found,),) = connection.exec_driver_sql(
+        f"EXPLAIN (FORMAT JSON) {statement}", parameters or None
+    ).all()
+    return _from_postgresql(found[0]["Plan"])
+
+
+def _from_sqlite(statement: str, rows: Any) -> Plan:
+    depths = {0: -1}
+    tables = {alias: table for table, alias in NAMED.findall(statement)}
+    lines: list[str] = []
+    scans: list[str] = []
+    indexes: list[str] = []
+    sorts = False
+    for step, parent, _, says in rows:
+        depths[step] = depths.get(parent, -1) + 1
+        lines.append("  " * depths[step] + says)
+        sorts |= says.startswith("USE TEMP B-TREE") and "ORDER BY" in says
+        found = STEP.match(says)
+        if not found:
+            continue
+        kind, name, using = found.groups()
+        if index := INDEX.match(using or ""):
+            indexes.append(str(index[1]))
+        elif kind == "SCAN" and not using and "VIRTUAL TABLE" not in says:
+            scans.append(tables.get(str(name), str(name)))
+    return Plan("\n".join(lines), _once(scans), _once(indexes), sorts)
+
+
+def _from_postgresql(root: dict[str, Any]) -> Plan:
+    lines, scans, indexes, sorts = [], [], [], False
+    for depth, node in _nodes(root, 0):
+        kind = node["Node Type"]
+        lines.append("  " * depth + _line(node))
+        sorts |= kind in {"Sort", "Incremental Sort"}
+        if kind == "Seq Scan":
+            scans.append(node["Relation Name"])
+        if "Index Name" in node:
+            indexes.append(node["Index Name"])
+    return Plan("\n".join(lines), _once(scans), _once(indexes), sorts, root["Total Cost"])
+
+
+def _nodes(node: dict[str, Any], depth: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    yield depth, node
+    for below in node.get("Plans", ()):
+        yield from _nodes(below, depth + 1)
+
+
+def _line(node: dict[str, Any]) -> str:
+    """``Index Scan using ix_x on orders: (id = 1)  (cost 8.4, rows 1)``."""
+    says: str = node["Node Type"]
+    if "Index Name" in node:
+        says += f" using {node['Index Name']}"
+    if "Relation Name" in node:
+        says += f" on {node['Relation Name']}"
+    for detail in ("Index Cond", "Recheck Cond", "Hash Cond", "Filter", "Sort Key"):
+        if detail in node:
+            value = node[detail]
+            says += f", {detail.lower()} {', '.join(value) if isinstance(value, list) else value}"
+    return f"{says}  (cost {node['Total Cost']}, rows {node['Plan Rows']})"
+
+
+def _once(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

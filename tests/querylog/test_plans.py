@@ -1,0 +1,73 @@
+"""What is read from the plans of both databases."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Connection, select, text
+
+from backoffice.database import db
+from backoffice.models import Product, Supplier
+from backoffice.querylog.plans import Plan, explain
+
+
+@pytest.fixture
+def plan_of(app, make):
+    """Explains a statement over a few products, without the planner's way with small tables."""
+
+    def plan_of(statement, connection: Connection | None = None) -> Plan:
+        with app.app_context(), db.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                for way in ("seqscan", "bitmapscan"):
+                    connection.execute(text(f"SET LOCAL enable_{way} = off"))
+            compiled = statement.compile(connection)
+            values = compiled.params
+            if connection.dialect.positional:
+                values = tuple(values[name] for name in compiled.positiontup)
+            return explain(connection, str(compiled), values)
+
+    make.products(3)
+    return plan_of
+
+
+class TestPlan:
+    def test_names_the_index_that_is_searched(self, plan_of):
+        plan = plan_of(select(Product.name).where(Product.sku == "x"))
+
+        assert plan.scans == ()
+        assert not plan.sorts
+        assert plan.indexes
+
+    def test_names_the_table_that_is_read_whole_and_not_its_alias(self, plan_of):
+        other = Product.__table__.alias("p")
+
+        plan = plan_of(select(other.c.name).where(other.c.description == "x"))
+
+        assert plan.scans == ("products",)
+
+    def test_says_that_rows_are_sorted(self, plan_of):
+        plan = plan_of(select(Product.name).order_by(Product.description))
+
+        assert plan.sorts
+
+    def test_has_a_line_a_step(self, plan_of):
+        joined = select(Product.name, Supplier.name.label("supplier")).join(Product.supplier)
+
+        plan = plan_of(joined.where(Product.sku == "x"))
+
+        assert len(plan.text.splitlines()) >= 2
+        assert "products" in plan.text
+
+
+class TestFingerprint:
+    def test_is_the_same_whatever_the_values(self, plan_of):
+        one, two = (plan_of(select(Product.name).where(Product.sku == sku)) for sku in ("a", "bb"))
+
+        assert one.fingerprint == two.fingerprint
+
+    def test_differs_when_the_way_does(self, plan_of):
+        one = plan_of(select(Product.name).where(Product.sku == "a"))
+        two = plan_of(select(Product.name).where(Product.description == "a"))
+
+        assert one.fingerprint != two.fingerprint
+        assert two.worse_than(one)
+        assert not one.worse_than(two)
