@@ -54,11 +54,10 @@ def make(connection: Connection, index: Comparison, limits: Limits, tell: Tell) 
     # a condition after them has none of its own before a WHERE.
     keys, where, condition = statement.partition(" WHERE ")
     noted = keys.removesuffix(")") + note + where + condition
-    steps = _steps(connection, index.table, statement)
+    steps = _steps(connection, index, statement)
 
     def work() -> None:
-        there = text("SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = :name")
-        if not connection.scalar(there, {"name": index.name}):  # else another build was faster
+        if not _is_there(connection, index):  # else another build was faster
             connection.exec_driver_sql(noted)
         analyze(connection, [index.name])
 
@@ -129,15 +128,26 @@ def _looking(
         driver.set_progress_handler(None, 0)  # what follows is the commit, which is short
 
 
-def _steps(connection: Connection, table: str, statement: str) -> int | None:
+def _steps(connection: Connection, index: Comparison, statement: str) -> int | None:
     """How many steps the build takes: SQLite's program has two loops over the rows.
 
     A row that the index leaves out takes fewer, and ids that were deleted none: it ends early.
     """
+    assert index.declared is not None  # noqa: S101 - what is to be built is declared
+    if not index.declared.table.dialect_options["sqlite"]["with_rowid"]:
+        return None
     with connection.begin():
+        # First, as EXPLAIN alone does not notice that others have changed the schema.
+        rows = connection.scalar(text(f"SELECT max(rowid) FROM {index.table}"))  # noqa: S608 - ours
+        if not rows or _is_there(connection, index):
+            return None
         program = connection.exec_driver_sql(f"EXPLAIN {statement}").all()
-        rows = connection.scalar(text(f"SELECT max(rowid) FROM {table}"))  # noqa: S608 - ours
     a_row = sum(
         1 + step.addr - step.p2 for step in program if step.opcode in {"Next", "SorterNext"}
     )
-    return a_row * rows if rows else None
+    return int(a_row * rows)
+
+
+def _is_there(connection: Connection, index: Comparison) -> bool:
+    there = text("SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = :name")
+    return connection.scalar(there, {"name": index.name}) is not None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, select, text
 
-NO_COUNTERS_TABLE = "query_plans"
-"""Where the query log keeps plans: what SQLite has instead of counters."""
+from backoffice.models import QueryPlan
+from backoffice.querylog.plans import INDEX
 
 MOST_PLANS = 5_000
+"""Those seen last; a plan is some hundred bytes, so they are read within milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -86,25 +86,18 @@ def _from_counters(connection: Connection) -> Usage:
 
 
 def _from_plans(connection: Connection) -> Usage:
-    if not inspect(connection).has_table(NO_COUNTERS_TABLE):
-        return Usage(by_plans=True, counted={}, last={}, since=None)
     rows = connection.execute(
-        text("SELECT plan, first_seen FROM query_plans ORDER BY last_seen DESC LIMIT :most"),
-        {"most": MOST_PLANS},
+        select(QueryPlan.plan, QueryPlan.first_seen)
+        .order_by(QueryPlan.last_seen.desc())
+        .limit(MOST_PLANS)
     ).all()
     counted: Counter[str] = Counter()
     for plan, _ in rows:
-        counted.update(set(re.findall(r"\w+", plan)))
+        counted.update(set(INDEX.findall(plan)))
     return Usage(
         by_plans=True,
         counted=counted,
         last={},
-        since=min((_moment(seen) for _, seen in rows), default=None),
+        since=min((first_seen for _, first_seen in rows), default=None),
         plans=len(rows),
     )
-
-
-def _moment(stored: str) -> datetime:
-    """A moment as SQLite keeps it, in UTC."""
-    moment = datetime.fromisoformat(stored)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -47,7 +47,7 @@ class Writer(threading.Thread):
                     connection.execute(write, row)
                     stays = 0.2 if number.random() < 0.02 else 0.0
                     time.sleep(stays)
-            except Exception as error:  # noqa: BLE001 - told at the end
+            except Exception as error:  # told at the end
                 self.failed.append(error)
             else:
                 self.waits.append(time.perf_counter() - began - stays)
