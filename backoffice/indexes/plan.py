@@ -95,7 +95,7 @@ def compare(connection: Connection, found: Iterable[Found] | None = None) -> lis
 def _columns(index: Index) -> tuple[str, ...]:
     searched = index.info.get("searched")
     if searched:
-        return (f"trigrams of {' and '.join(searched)}",)
+        return (f"trigrams of {' || '.join(searched)}",)
     return tuple(part.name if isinstance(part, Column) else str(part) for part in index.expressions)
 
 

@@ -57,6 +57,11 @@ class IndexReport:
         return bool(self.there)
 
     @property
+    def is_well(self) -> bool:
+        """Whether it is as declared, and no other is the same."""
+        return self.state is State.PRESENT and not self.duplicate_of
+
+    @property
     def never_used(self) -> bool | None:
         """Whether nobody used it for ``UNUSED_AFTER``; what forbids doubles is always of use."""
         if self.state is not State.PRESENT and self.state is not State.UNDECLARED:
