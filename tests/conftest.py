@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection, event
 
-from backoffice import cache, create_app
+from backoffice import cache, create_app, monitoring
 from backoffice.config import Settings
 from backoffice.database import Base, db
 from backoffice.indexes.plan import online_indexes
@@ -133,6 +133,7 @@ def app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Iterato
         with db.engine.begin() as connection:
             empty_tables(connection)
         cache.clear()
+        monitoring.forget()
         forget_tries(app)
 
 
