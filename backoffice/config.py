@@ -37,6 +37,9 @@ class Settings:
     upload_mb: float = 200.0
     overdue_days: int = 3
     proxies: int = 0
+    query_log: bool = True
+    metrics_token: str = ""
+    release: str = ""
     testing: bool = False
 
     @property
@@ -81,6 +84,9 @@ class Settings:
             "STATEMENT_TIMEOUT_MS": self.statement_timeout_ms,
             "REDIS_URL": self.redis_url,
             "OVERDUE_DAYS": self.overdue_days,
+            "QUERY_LOG": self.query_log,
+            "METRICS_TOKEN": self.metrics_token,
+            "RELEASE": self.release,
             "UPLOAD_BYTES": int(self.upload_mb * 1024 * 1024),
         }
 
@@ -127,6 +133,9 @@ class Settings:
             upload_mb=_number(environ, "BACKOFFICE_UPLOAD_MB", 200),
             overdue_days=int(_number(environ, "BACKOFFICE_OVERDUE_DAYS", 3)),
             proxies=_proxies(environ.get("BACKOFFICE_PROXIES") or "0"),
+            query_log=_flag(environ, "BACKOFFICE_QUERY_LOG", default=True),
+            metrics_token=environ.get("BACKOFFICE_METRICS_TOKEN", ""),
+            release=environ.get("BACKOFFICE_RELEASE", "")[:64],
             secure_cookies=_flag(environ, "BACKOFFICE_SECURE_COOKIES", default=not embedded),
         )
 

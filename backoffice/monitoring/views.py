@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response
 
-from backoffice.monitoring import health
+from backoffice.monitoring import health, keep
 
 blueprint = Blueprint("monitoring", __name__)
 
 
 def init_app(app: Flask) -> None:
-    """Answer under ``/healthz`` and ``/readyz``."""
+    """Answer under ``/healthz`` and ``/readyz``, and keep what requests ask."""
+    keep.init_app(app)
     app.register_blueprint(blueprint)
 
 
