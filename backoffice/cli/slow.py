@@ -105,10 +105,7 @@ def show(fingerprint: str, *, values: bool, as_json: bool) -> None:
         "last_seen": shape.last_seen,
         "places": [row._asdict() for row in places],
         "plans": [plan_of(plan, values=values) for plan in reading.plans(session, shape.id)],
-        "slow": [
-            row._asdict()
-            for row in session.execute(shape_queries.slow_calls(shape.id, values=values))
-        ],
+        "slow": [row._asdict() for row in session.execute(calls)],
     }
     if values:
         told |= {"statement": shape.statement, "parameters": shape.parameters}

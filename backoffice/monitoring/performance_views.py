@@ -16,6 +16,7 @@ from backoffice.models import QueryShape
 from backoffice.monitoring import reading, shape_queries, tallies, words
 from backoffice.monitoring.asked import PERIODS, Asked, asked
 from backoffice.monitoring.hours import hours_chart
+from backoffice.monitoring.keep import flush
 from backoffice.monitoring.rerun import NotExplainedError, explain_now
 from backoffice.monitoring.server import top_statements
 
@@ -85,6 +86,9 @@ class PerformanceView(Guarded, BaseView):
             counted = tallies.tallies(request.args.getlist("s"))
         except tallies.TallyError as error:
             abort(400, str(error))
+        flush()
+        # Of SQLite's, a transaction that has read already would not see what was written.
+        db.session.commit()
         return self.render(
             "monitoring/statements.html",
             route=route,

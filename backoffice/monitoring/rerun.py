@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.database import is_busy, reading
 from backoffice.models import QueryShape
+from backoffice.querylog import UNRECORDED
 from backoffice.querylog.parameters import Values, from_json
 from backoffice.querylog.plans import Plan, explain
 
@@ -39,6 +40,7 @@ def explain_now(shape: QueryShape) -> Plan:
     values = _values(shape)
     try:
         with reading(PLAN_SECONDS) as connection:
+            connection.execution_options(**{UNRECORDED: True})
             return explain(connection, shape.statement, values)
     except DBAPIError as error:
         raise NotExplainedError(_why(error)) from error
@@ -52,6 +54,7 @@ def run_now(shape: QueryShape) -> Ran:
     values = _values(shape)
     try:
         with reading(RUN_SECONDS) as connection:
+            connection.execution_options(**{UNRECORDED: True})
             transaction = connection.get_transaction()
             try:
                 if connection.dialect.name == "sqlite":

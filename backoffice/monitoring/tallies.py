@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from backoffice.monitoring import queries
 from backoffice.monitoring.words import plan_in_a_word
+from backoffice.querylog.record import LEAST_REPEATS
 
 MOST = 40
 TALLY = re.compile(r"([0-9a-f]{16})\.([0-9]{1,9})\.([0-9]{1,15})\.([0-9]{1,12})")
-MANY = 5
-"""So many calls of one shape in one request are N+1."""
 
 
 class TallyError(ValueError):
@@ -34,7 +33,7 @@ class Tally:
     @property
     def is_repeated(self) -> bool:
         """It was asked over and over."""
-        return self.calls >= MANY
+        return self.calls >= LEAST_REPEATS
 
 
 @dataclass(frozen=True)
