@@ -17,7 +17,7 @@ PERIODS = {
 DEFAULT = "24h"
 ONE_HOUR = timedelta(hours=1)
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 """Shapes on a page of their list."""
 
 PAGE_SORTS = (

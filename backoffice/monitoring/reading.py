@@ -14,15 +14,7 @@ from backoffice.models import QueryPlan, QueryShape
 from backoffice.monitoring import queries, shape_queries
 from backoffice.monitoring.asked import Asked, Skipped
 from backoffice.monitoring.words import difference, plan_in_a_word
-
-
-@dataclass(frozen=True)
-class PlanSaid:
-    """What of a plan's text matters to ``words.difference``."""
-
-    plan: str
-    scans: Sequence[str]
-    sorts: bool
+from backoffice.querylog.plans import Plan
 
 
 @dataclass(frozen=True)
@@ -71,10 +63,14 @@ def shapes(session: Session, asked: Asked, most: int | None = None) -> list[Shap
 def _shape(row: Any) -> Shape:
     before = change = ""
     if row.worse and row.scans_before is not None:
-        earlier = PlanSaid(row.plan_before, row.scans_before, row.sorts_before)
+        earlier = _plan(row.plan_before, row.scans_before, row.sorts_before)
         before = plan_in_a_word(earlier.scans, earlier.sorts)
-        change = difference(earlier, PlanSaid(row.plan, row.scans, row.sorts))
+        change = difference(earlier, _plan(row.plan, row.scans, row.sorts))
     return Shape(row, plan_in_a_word(row.scans, row.sorts), before, change)
+
+
+def _plan(text: str, scans: Sequence[str], sorts: bool) -> Plan:
+    return Plan(text, tuple(scans), (), sorts)
 
 
 def shape_with(session: Session, fingerprint: str) -> QueryShape | None:
@@ -89,7 +85,9 @@ def plans(session: Session, shape_id: int) -> list[Planned]:
     for n, plan in enumerate(found):
         before = found[n + 1] if n + 1 < len(found) else None
         word = plan_in_a_word(plan.scans, plan.sorts)
-        planned.append(Planned(plan, word, difference(before, plan) if before else ""))
+        this = _plan(plan.plan, plan.scans, plan.sorts)
+        old = before and _plan(before.plan, before.scans, before.sorts)
+        planned.append(Planned(plan, word, difference(old, this) if old else ""))
     return planned
 
 

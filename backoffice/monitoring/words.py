@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlparse
+
+from backoffice.database import Base
+from backoffice.querylog.plans import Plan
 
 LONGEST_FORMATTED = 12_000
 """Signs; laying a statement out takes time by its length."""
@@ -15,7 +18,7 @@ LONGEST_FORMATTED = 12_000
 LONGEST_GROUP, LONGEST_LIST = 32, 60
 """Signs of what stands in parentheses, and of the selected columns, that is shown whole."""
 
-VALUE = re.compile(r"'(?:[^']|'')*'(?:::[\w ]+)?|(?<![\w.])-?\d+(?:\.\d+)?\b")
+VALUE = re.compile(r"'(?:[^']|'')*'(?:::[\w ]+)?|(?<![\w.])(?<!SUBQUERY )-?\d+(?:\.\d+)?\b")
 ESTIMATES = re.compile(r"  \(cost [^()]*\)$")
 USED = re.compile(r"INDEX (?P<lite>\w+)|using (?P<name>\w+)(?: on (?P<table>\w+))?")
 
@@ -29,7 +32,7 @@ def laid_out(statement: str) -> str:
 
 
 @lru_cache(maxsize=2_000)
-def shortened(shape: str, length: int = 220) -> str:
+def shortened(shape: str, length: int = 180) -> str:
     """``shape`` by what tells it from others: tables and conditions rather than columns."""
     text = _without_groups(shape)
     text = re.sub(r"(?<=SELECT )(.*?)(?= FROM )", _few, text)
@@ -68,38 +71,43 @@ def plan_in_a_word(scans: Sequence[str] | None, sorts: bool | None) -> str:
     """What matters about a plan; empty where none is known."""
     if scans is None:
         return ""
-    said = [f"whole read of {name}" for name in scans]
-    if sorts:
-        said.append("sorts")
-    return ", ".join(said) or "index search"
+    tables = " and ".join(_tables(scans))
+    said = [f"whole read of {tables}" if tables else "", "sorts" if sorts else ""]
+    return ", ".join(filter(None, said)) or "index search"
 
 
-def difference(before: Any, after: Any) -> str:
-    """In what ``after`` is another plan than ``before``: empty where in nothing that matters.
-
-    Of both: ``plan``, ``scans`` and ``sorts``.
-    """
+def difference(before: Plan, after: Plan) -> str:
+    """In what ``after`` is another plan than ``before``: empty where in nothing that matters."""
     return "; ".join(_differences(before, after))
 
 
-def _differences(before: Any, after: Any) -> Iterator[str]:
-    was, is_now = set(before.scans), set(after.scans)
-    for table in sorted(is_now - was):
-        names = _indexes(before.plan, table)
+def _differences(before: Plan, after: Plan) -> Iterator[str]:
+    come, gone = (
+        sorted({*_tables(set(one.scans) - set(other.scans)), *_tables(one.whole - other.whole)})
+        for one, other in ((after, before), (before, after))
+    )
+    for table in come:
+        names = _indexes(before.text, table)
         where = f"where {' and '.join(names)} was searched" if names else "where it was not before"
         yield f"reads {table} whole {where}"
-    for table in sorted(was - is_now):
-        names = _indexes(after.plan, table)
+    for table in gone:
+        names = _indexes(after.text, table)
         yield f"searches {' and '.join(names) or table} where {table} was read whole"
-    if after.sorts != before.sorts:
+    if not come and not gone:
+        old, new = _all_indexes(before.text), _all_indexes(after.text)
+        if left := [name for name in old if name not in new]:
+            yield f"no longer uses {', '.join(left)}"
+        if taken := [name for name in new if name not in old]:
+            yield f"uses {', '.join(taken)}"
+    if after.sorted != before.sorted:
+        worse = after.sorted > before.sorted
         by = "sorts its rows where they were read in order"
-        yield by if after.sorts else "reads its rows in order where it sorted them"
-    if was == is_now and after.sorts == before.sorts:
-        old, new = _all_indexes(before.plan), _all_indexes(after.plan)
-        if gone := [name for name in old if name not in new]:
-            yield f"no longer uses {', '.join(gone)}"
-        if come := [name for name in new if name not in old]:
-            yield f"uses {', '.join(come)}"
+        yield by if worse else "reads its rows in order where it sorted them"
+
+
+def _tables(names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that are tables: SQLite also tells of subqueries that it scans."""
+    return [name for name in names if name in Base.metadata.tables]
 
 
 def _indexes(plan: str, table: str) -> list[str]:
