@@ -18,6 +18,7 @@ from flask import Flask, current_app
 
 from backoffice import querylog
 from backoffice.database import begins_reading, db, is_busy, writes_at_once
+from backoffice.monitoring import metrics
 from backoffice.monitoring.bounds import prune
 from backoffice.monitoring.explained import Explained
 from backoffice.monitoring.pending import Pending
@@ -50,7 +51,7 @@ class Keeper:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.dropped = 0
+        self.dropped = self._told = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -99,7 +100,7 @@ class Keeper:
         with self._lock:
             self._waiting.clear()
             self._pending, self._explained = Pending(), Explained()
-            self.dropped = 0
+            self.dropped = self._told = 0
 
     def flush(self) -> bool:
         """Write what waits; whether nothing waits any more. Raises nothing."""
@@ -120,12 +121,20 @@ class Keeper:
                 self._pending = Pending()
             return True
 
+    def count(self) -> None:
+        """Have the requests up to now in the metrics."""
+        with self._lock, self.app.app_context():
+            self._add_up()
+
     def _add_up(self) -> None:
         now = datetime.now(UTC)
         records = []
         while self._waiting:
             records.append(self._waiting.popleft())
-        self.dropped += self._pending.add(records, now)
+        if self.app.config["QUERY_LOG"]:
+            self.dropped += self._pending.add(records, now)
+        metrics.count(self.app, records, self.dropped - self._told)
+        self._told = self.dropped
 
     def _write(self) -> None:
         now, pending = datetime.now(UTC), self._pending
@@ -158,15 +167,14 @@ class Keeper:
 
 
 def init_app(app: Flask) -> None:
-    """Keep what the requests of ``app`` ask, unless it is told not to."""
-    if app.config["QUERY_LOG"]:
-        keeper = app.extensions[NAME] = Keeper(app)
-        querylog.on_request_end(app, keeper.receive)
+    """Count what the requests of ``app`` ask, and keep it unless the setting says not to."""
+    keeper = app.extensions[NAME] = Keeper(app)
+    querylog.on_request_end(app, keeper.receive)
 
 
-def keeper() -> Keeper | None:
-    """That of the current application, None where nothing is kept."""
-    found: Keeper | None = current_app.extensions.get(NAME)
+def keeper() -> Keeper:
+    """That of the current application."""
+    found: Keeper = current_app.extensions[NAME]
     return found
 
 
@@ -175,11 +183,9 @@ def flush() -> bool:
 
     False when the database is busy, and what waits is still to come.
     """
-    kept = keeper()
-    return kept is None or kept.flush()
+    return keeper().flush()
 
 
 def forget() -> None:
     """Let go of what waits in this process."""
-    if kept := keeper():
-        kept.forget()
+    keeper().forget()

@@ -83,6 +83,7 @@ class TestServer:
         psql(counting, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         db.session.execute(text("SELECT 1 AS asked_before"))
         psql(counting, "CREATE ROLE plain")
+        psql(counting, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain")
         db.session.rollback()
         with counting.app_context(), db.engine.connect() as connection:
             connection.execute(text("SET SESSION AUTHORIZATION plain"))
@@ -94,6 +95,7 @@ class TestServer:
                 again.execute(text("RESET SESSION AUTHORIZATION"))
                 again.commit()
 
+        assert found.problem.startswith("The texts of other users' statements are hidden")
         assert "GRANT pg_read_all_stats" in found.problem
         assert {each.shape for each in found.statements} >= {"of another user"}
 
