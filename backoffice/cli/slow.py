@@ -96,7 +96,7 @@ def list_(since: datetime, by: str, limit: int, *, server: bool, as_json: bool) 
 def show(fingerprint: str, *, values: bool, as_json: bool) -> None:
     """Show one statement: text, places, plans and slow calls, newest first."""
     session, shape = _session(), _shape(fingerprint)
-    places = session.execute(shape_queries.places_of(shape.id, shape.first_seen.replace(minute=0)))
+    places = session.execute(shape_queries.places_of(shape.id, hour_of(shape.first_seen)))
     calls = shape_queries.slow_calls(shape.id, values=values)
     told = {
         "fingerprint": fingerprint,
@@ -128,7 +128,7 @@ def explain_(fingerprint: str, *, analyze: bool) -> None:
     try:
         if analyze:
             ran = run_now(shape)
-            click.echo(words.without_values(ran.text))
+            click.echo(ran.text)
             click.echo(f"{ran.rows:,} rows in {ran.milliseconds:,.1f} ms")
             return
         plan = explain_now(shape)
@@ -153,7 +153,8 @@ def clear() -> None:
 def _session() -> Any:
     """The session, in a transaction that only reads: no writer of SQLite is waited for."""
     session = db.session()
-    session.connection(execution_options={"begins_reading": True})
+    if not session.in_transaction():
+        session.connection(execution_options={"begins_reading": True})
     return session
 
 

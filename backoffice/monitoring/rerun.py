@@ -25,7 +25,7 @@ class NotExplainedError(Exception):
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run came to. ``text`` is the plan with what was measured, where the database says."""
+    """What a run came to. ``text`` is the plan, with no value; PostgreSQL's has what each took."""
 
     text: str
     milliseconds: float
@@ -85,7 +85,7 @@ def _run_postgresql(connection: Connection, statement: str, values: Values) -> R
     ((found,),) = connection.exec_driver_sql(asked, values or None).all()
     lines: list[str] = []
     _write(found[0]["Plan"], 0, lines)
-    return Ran("\n".join(lines), found[0]["Execution Time"], found[0]["Plan"]["Actual Rows"])
+    return Ran("\n".join(lines), found[0]["Execution Time"], int(found[0]["Plan"]["Actual Rows"]))
 
 
 def _write(node: dict[str, Any], depth: int, lines: list[str]) -> None:
