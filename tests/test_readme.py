@@ -21,6 +21,7 @@ VOLATILE = (
     (re.compile(r"[\d,]+ (products|rows) a second"), r"# \1 a second"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?"), "MOMENT"),
     (re.compile(r"(MOMENT  )\S+"), r"\1SOMEBODY"),
+    (re.compile(r"(about )?[\d.]+ (bytes|kB|MB)\b|size unknown"), "SIZE"),  # without dbstat
     (re.compile(r"(password:? +)\S+"), r"\1SECRET"),
     (re.compile(r'"seconds": ?[\d.]+'), '"seconds": #'),
 )
