@@ -46,3 +46,10 @@ REPORTS = {
     "/admin/reports/lines/": 4,
 }
 """The user, how far the rollups are, the report; of lines whose they are, their sums, a page."""
+
+PERFORMANCE = {
+    "/admin/performance/": 4,
+    "/admin/performance/shapes/<fingerprint>/": 6,
+    "/admin/performance/statements/": 2,
+}
+"""The user; pages, shapes, since when; a shape, its hours, places, plans and slow calls."""

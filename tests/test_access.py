@@ -19,6 +19,7 @@ ANYONE = frozenset(WHO)
 VIEWERS = frozenset(ROLES)
 EDITORS = frozenset({"editor", "manager", "admin"})
 MANAGERS = frozenset({"manager", "admin"})
+ADMINS = frozenset({"admin"})
 
 REPORTS = "<any(products, suppliers, categories, countries, months):kind>"
 
@@ -140,6 +141,10 @@ ALLOWED = {
     ("GET", "/admin/imports/<int:run>/rejects/"): MANAGERS,
     ("GET", "/admin/imports/mappings/"): MANAGERS,
     ("POST", "/admin/imports/mappings/"): MANAGERS,
+    ("GET", "/admin/performance/"): ADMINS,
+    ("GET", "/admin/performance/shapes/<fingerprint>/"): ADMINS,
+    ("POST", "/admin/performance/shapes/<fingerprint>/"): ADMINS,  # shows values
+    ("GET", "/admin/performance/statements/"): ADMINS,
 }
 """Every route with the roles that may use it. HEAD goes with GET."""
 
@@ -157,8 +162,8 @@ def routes(app) -> set[tuple[str, str]]:
 
 
 @pytest.fixture
-def records(make) -> dict[str, int]:
-    """A record in each table, as the id of each section's first."""
+def records(make) -> dict[str, int | str]:
+    """A record in each table, as the id of each section's first; a recorded statement by name."""
     return {
         "suppliers": make.suppliers()[0],
         "categories": make.categories()[0],
@@ -166,6 +171,7 @@ def records(make) -> dict[str, int]:
         "customers": make.customers()[0],
         "orders": make.orders()[0],
         "imports": make.imports()[0],
+        "performance": make.shape(),
     }
 
 
@@ -184,13 +190,15 @@ def browser_of(app, sign_in) -> Callable[[str], FlaskClient]:
     return browser_of
 
 
-def address(rule: str, records: dict[str, int]) -> str:
+def address(rule: str, records: dict[str, int | str]) -> str:
     """An address under ``rule`` that there is."""
     if rule.endswith("<path:filename>"):
         return rule.replace("<path:filename>", "css/app.css")
     section = rule.split("/")[2] if rule.startswith("/admin/") else ""
     if section == "imports":
         return rule.replace("<int:run>", str(records["imports"]))
+    if section == "performance":
+        return rule.replace("<fingerprint>", str(records["performance"]))
     if section == "reports":
         rule = rule.replace(REPORTS, "suppliers")
         return f"{rule}?product={records['products']}" if "/lines/" in rule else rule
@@ -205,11 +213,11 @@ def plain(link: str) -> str:
     """The address without what only multiplies it.
 
     By how a list was left, each record would have an address for every list; by period and order,
-    each report and the orders behind it.
+    each report and the orders behind it, and each list of what pages cost.
     """
     names = "list|placed_at[.a-z]*|status|totals"
-    if "/reports/" in link:
-        names += "|period|from|to|sort|page"
+    if "/reports/" in link or "/performance/" in link:
+        names += "|period|from|to|pages|sort|page|search|worse|route|s"
     return re.sub(f"(?<=[?&])({names})=[^&]*&?", "", link).rstrip("?&")
 
 

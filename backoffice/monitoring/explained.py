@@ -50,7 +50,7 @@ class Explained:
         self._waiting |= {
             shape: sample
             for shape, sample in seen.items()
-            if sample.statement.lstrip("( ")[:6].upper().startswith(PLANNED)
+            if sample.statement.lstrip("( \n")[:6].upper().startswith(PLANNED)
             and self._is_due(shape, stamp, shape in slow)
         }
         self._waiting |= {shape: slow[shape] for shape in slow if shape in self._waiting}

@@ -211,6 +211,11 @@ class TestPlans:
 
         assert len([statement for statement in asked if statement.startswith("EXPLAIN")]) == 1
 
+    def test_a_statement_that_begins_on_a_line_of_its_own_is_explained_too(self, hand_over, kept):
+        hand_over("\n    WITH one AS (SELECT 1 AS n)\n    SELECT n FROM one")
+
+        assert len(kept(QueryPlan)) == 1
+
     def test_what_cannot_be_explained_is_kept_all_the_same(self, hand_over, kept):
         hand_over("SELECT no_such_column FROM products", "SELECT id FROM products")
 

@@ -1,0 +1,96 @@
+"""What `manage.py slow` prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from backoffice.monitoring import reading, words
+from backoffice.monitoring.server import Server
+
+
+def say_server(server: Server) -> None:
+    statements = [vars(each) for each in server.statements]
+    click.echo(json.dumps({"since": server.since, "statements": statements}, default=plain))
+
+
+def say_line(fingerprint: str, calls: int, microseconds: int, rows: int, plan: str) -> None:
+    mean = words.milliseconds(microseconds / calls if calls else 0)
+    said = (
+        f"{fingerprint:<16}  {words.seconds(microseconds):>8} s  {calls:>9,} calls  "
+        f"{mean:>9} ms  {words.per(rows, calls):>7} rows  {plan}"
+    )
+    click.echo(said.rstrip())
+
+
+def more(places: int) -> str:
+    return f" and {places} more" if places > 0 else ""
+
+
+def told_of(shape: reading.Shape) -> dict[str, Any]:
+    row = shape.row
+    return {
+        "fingerprint": row.fingerprint,
+        "shape": row.shape,
+        "calls": row.calls,
+        "microseconds": row.microseconds,
+        "slowest": row.slowest,
+        "rows": row.rows,
+        "route": row.route,
+        "line": row.line,
+        "places": row.places,
+        "plan": shape.plan,
+        "worse": bool(row.worse),
+        "change": shape.change,
+    }
+
+
+def plan_of(plan: reading.Planned, *, values: bool) -> dict[str, Any]:
+    row = plan.row
+    return {
+        "plan": row.plan if values else words.without_values(row.plan),
+        "in_a_word": plan.word,
+        "worse": row.worse,
+        "change": plan.change,
+        "release": row.release,
+        "first_seen": row.first_seen,
+        "last_seen": row.last_seen,
+    }
+
+
+def say(told: dict[str, Any]) -> None:
+    click.echo(words.laid_out(told["shape"]))
+    if "parameters" in told:
+        click.echo(f"values: {json.dumps(told['parameters'])}")
+    click.echo(f"seen first {_moment(told['first_seen'])}, last {_moment(told['last_seen'])}")
+    _say_places(told["places"])
+    for plan in told["plans"]:
+        worse = " (worse)" if plan["worse"] else ""
+        seen = f"{_moment(plan['first_seen'])} to {_moment(plan['last_seen'])}"
+        click.echo(f"plan{worse}: {plan['in_a_word']}, {seen}, release {plan['release']}")
+        if plan["change"]:
+            click.echo(f"  it {plan['change']}")
+        click.echo("\n".join(f"    {line}" for line in plan["plan"].splitlines()))
+    for call in told["slow"]:
+        values = call.get("parameters")
+        said = words.kinds_in_words(call["kinds"]) if values is None else json.dumps(values)
+        took = words.milliseconds(call["microseconds"])
+        click.echo(f"slow: {_moment(call['at'])}  {took} ms  {call['rows']:,} rows  ({said})")
+
+
+def _say_places(places: Sequence[dict[str, Any]]) -> None:
+    for row in places:
+        mean = words.milliseconds(row["microseconds"] / row["calls"] if row["calls"] else 0)
+        click.echo(f"asked from {row['route']} {row['line']}: {row['calls']:,} calls, {mean} ms")
+
+
+def _moment(value: datetime) -> str:
+    return f"{value:%Y-%m-%d %H:%M}"
+
+
+def plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

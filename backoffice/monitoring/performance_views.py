@@ -1,0 +1,112 @@
+"""What pages and their statements cost, on screen: for admins."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import abort, current_app, request
+from flask_admin import BaseView, expose
+from flask_login import current_user
+
+from backoffice import charts, history
+from backoffice.access import Action, Guarded, may
+from backoffice.database import db
+from backoffice.models import QueryShape
+from backoffice.monitoring import reading, shape_queries, tallies, words
+from backoffice.monitoring.asked import PERIODS, Asked, asked
+from backoffice.monitoring.hours import hours_chart
+from backoffice.monitoring.keep import flush
+from backoffice.monitoring.rerun import NotExplainedError, explain_now
+from backoffice.monitoring.server import top_statements
+
+SERVER_STATEMENTS = 20
+
+
+class PerformanceView(Guarded, BaseView):
+    """Pages by time, shapes of statements, one shape's history, the statements of one page."""
+
+    def is_accessible(self) -> bool:
+        return may(current_user, Action.ADMINISTER)
+
+    def render(self, template: str, **context: Any) -> Any:
+        return super().render(template, words=words, periods=PERIODS, **context)
+
+    @expose("/")
+    def index_view(self) -> Any:
+        """Pages and shapes of a period."""
+        state = self._asked()
+        return self.render(
+            "monitoring/performance.html",
+            asked=state,
+            pages=reading.pages(db.session(), state),
+            shapes=reading.shapes(db.session(), state),
+            recorded_since=reading.recorded_since(db.session()),
+            server=top_statements(SERVER_STATEMENTS),
+            slow_ms=current_app.config["SLOW_STATEMENT_MS"],
+        )
+
+    @expose("/shapes/<fingerprint>/", methods=("GET", "POST"))
+    def shape_view(self, fingerprint: str) -> Any:
+        """One shape. Its values are shown to who asks for them by the button, which is noted."""
+        session, state = db.session(), self._asked()
+        shape = reading.shape_with(session, fingerprint)
+        if shape is None:
+            abort(404, "No statement of this shape is known; it may have been forgotten.")
+        shows_values = request.method == "POST"
+        if shows_values:
+            note_values_seen(fingerprint)
+        explained, refusal = None, ""
+        if "explain" in request.args:
+            try:
+                explained = explain_now(shape)
+            except NotExplainedError as error:
+                refusal = str(error)
+        hours = session.execute(shape_queries.hours_of(shape.id, state.since))
+        return self.render(
+            "monitoring/shape.html",
+            asked=state,
+            shape=shape,
+            chart=hours_chart(hours, state.period, state.since, datetime.now(UTC)),
+            charts=charts,
+            places=session.execute(shape_queries.places_of(shape.id, state.since)).all(),
+            plans=reading.plans(session, shape.id),
+            calls=session.execute(shape_queries.slow_calls(shape.id, values=shows_values)).all(),
+            shows_values=shows_values,
+            explained=explained,
+            refusal=refusal,
+            slow_ms=current_app.config["SLOW_STATEMENT_MS"],
+        )
+
+    @expose("/statements/")
+    def statements_view(self) -> Any:
+        """What one page asked, as the badge at its foot has counted it."""
+        route = request.args.get("page", "")[:200]
+        try:
+            counted = tallies.tallies(request.args.getlist("s"))
+        except tallies.TallyError as error:
+            abort(400, str(error))
+        flush()
+        # Of SQLite's, a transaction that has read already would not see what was written.
+        db.session.commit()
+        return self.render(
+            "monitoring/statements.html",
+            route=route,
+            groups=tallies.known(db.session(), counted, route),
+        )
+
+    def _asked(self) -> Asked:
+        return asked(request.args, datetime.now(UTC))
+
+
+def note_values_seen(fingerprint: str) -> None:
+    """Leave in the history who looked at people's data in the values of a statement."""
+    history.add_entry(
+        db.session(),
+        action="looked",
+        table=QueryShape.__tablename__,
+        label=fingerprint,
+        changes={},
+        at=datetime.now(UTC),
+    )
+    db.session.commit()
