@@ -22,6 +22,8 @@ from backoffice.indexes.report import IndexReport, indexes_of
 from backoffice.models.searched import SEARCHED, fts_table
 
 HUNDREDTHS = 100
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells count it."""
 
 
 @click.group("indexes")
@@ -95,7 +97,8 @@ def build_(names: tuple[str, ...], dry_run: bool, hold: float) -> None:
     except BuildRefusedError as refusal:
         fail(str(refusal))
     except KeyboardInterrupt:
-        fail("interrupted: run it again, it replaces what was begun")
+        click.echo("Interrupted: run it again, it replaces what was begun.", err=True)
+        sys.exit(INTERRUPTED)
     if not built:
         click.echo("nothing to build")
 
@@ -174,8 +177,10 @@ def _about_uses(reports: list[IndexReport]) -> str:
 
 
 def _span(index: IndexReport) -> str:
-    days, hours = index.counted_for.days, index.counted_for.seconds // 3600
-    return f"{days} days" if days > 1 else f"{24 * days + hours} hours"
+    hours = int(index.counted_for.total_seconds() // 3600)
+    if hours < 2:
+        return f"{int(index.counted_for.total_seconds() // 60)} minutes"
+    return f"{hours} hours" if hours < 48 else f"{index.counted_for.days} days"
 
 
 def _fields(index: IndexReport) -> dict[str, Any]:

@@ -106,12 +106,15 @@ def _estimated(connection: Connection, index: Found, rows: int | None) -> Size:
     widths = " + ".join(f"1 + coalesce({_width(key)}, 0)" for key in index.keys)
     # Not in an index's own order: what comes first there, NULL say, is shorter than the rest.
     looked_at = f"WHERE {index.condition}" if index.condition else "NOT INDEXED"
-    width = connection.scalar(
-        text(
-            f"SELECT avg(width) FROM (SELECT {widths} + 4 AS width "  # noqa: S608 - see Found
-            f"FROM {index.table} {looked_at} LIMIT {SAMPLE})"
+    try:
+        width = connection.scalar(
+            text(
+                f"SELECT avg(width) FROM (SELECT {widths} + 4 AS width "  # noqa: S608 - see Found
+                f"FROM {index.table} {looked_at} LIMIT {SAMPLE})"
+            )
         )
-    )
+    except OperationalError:  # somebody's own index, spelled in a way that we cannot repeat
+        return Size(rows=rows)
     if width is None:
         return Size(PAGE, rows, is_estimate=True)
     pages = 1 + int(rows * (width + ENTRY) / FILLED / PAGE)
@@ -121,6 +124,8 @@ def _estimated(connection: Connection, index: Found, rows: int | None) -> Size:
 def _width(key: str) -> str:
     """SQL for the bytes that a value takes in an entry."""
     value = key.removesuffix(" desc")
+    if value.isidentifier():
+        value = f'"{value}"'  # which may be a word of SQL
     return (
         f"CASE typeof({value}) WHEN 'integer' THEN CASE "
         f"WHEN {value} IN (0, 1) THEN 0 WHEN abs({value}) < 128 THEN 1 "

@@ -11,7 +11,7 @@ TOKENS = re.compile(
     (?P<left_out>\s+|--[^\n]*|/\*.*?\*/)
     |(?P<text>'(?:[^']|'')*')
     |(?P<name>"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|\w+)
-    |(?P<sign>.)
+    |(?P<sign>[<>!=|]{2}|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
