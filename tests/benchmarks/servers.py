@@ -151,6 +151,10 @@ def command_of(name: str, port: int, workers: int) -> Sequence[str]:
     if name == "starlette-admin":
         app = "tests.benchmarks.peers.starlette_admin_app:app"
         return ("-m", "uvicorn", "--port", str(port), "--log-level", "error", app)
+    if name == "unrecorded":
+        options = ("--worker-class", "gthread", "--threads", "8", "--no-control-socket")
+        app = "tests.benchmarks.unrecorded:app"
+        return ("-m", "gunicorn", "--bind", address, *options, "--log-level", "error", app)
     module = {"floor": "floor", "Flask-Admin": "flask_admin_app", "Django": "django_app"}[name]
     options = ("--worker-class", "sync", "--no-control-socket", "--log-level", "error")
     app = f"tests.benchmarks.peers.{module}:app"
