@@ -146,15 +146,13 @@ class Server:
 def command_of(name: str, port: int, workers: int) -> Sequence[str]:
     """How the server ``name`` is started: ours as in production, the others as usual."""
     address = f"127.0.0.1:{port}"
-    if name == "ours":
-        return (str(ROOT / "manage.py"), "serve", "--port", str(port), "--workers", str(workers))
+    if name in {"ours", "unrecorded"}:
+        program = ("-m", "tests.benchmarks.unrecorded")
+        program = (str(ROOT / "manage.py"),) if name == "ours" else program
+        return (*program, "serve", "--port", str(port), "--workers", str(workers))
     if name == "starlette-admin":
         app = "tests.benchmarks.peers.starlette_admin_app:app"
         return ("-m", "uvicorn", "--port", str(port), "--log-level", "error", app)
-    if name == "unrecorded":
-        options = ("--worker-class", "gthread", "--threads", "8", "--no-control-socket")
-        app = "tests.benchmarks.unrecorded:app"
-        return ("-m", "gunicorn", "--bind", address, *options, "--log-level", "error", app)
     module = {"floor": "floor", "Flask-Admin": "flask_admin_app", "Django": "django_app"}[name]
     options = ("--worker-class", "sync", "--no-control-socket", "--log-level", "error")
     app = f"tests.benchmarks.peers.{module}:app"

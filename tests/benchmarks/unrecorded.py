@@ -1,15 +1,18 @@
-"""Our application without any record of its statements: what the query log is measured beside.
+"""`manage.py` without any record of statements: what the query log is measured beside.
 
 No ``Server-Timing``, no foot, no metrics, no slow statements in the log, and Flask-SQLAlchemy
-does not record either.
+does not record either. All else is as in production.
 """
 
 from __future__ import annotations
 
-from backoffice import create_app, querylog
+from backoffice import querylog
+from backoffice.cli import main
 from backoffice.config import Settings
 
 querylog.init_app = lambda app: app.extensions.update(querylog=[])
 _config = Settings.flask_config
 Settings.flask_config = lambda self: _config(self) | {"SQLALCHEMY_RECORD_QUERIES": False}
-app = create_app()
+
+if __name__ == "__main__":
+    main()
