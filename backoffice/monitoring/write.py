@@ -18,12 +18,13 @@ from backoffice.monitoring.bounds import prune_plans
 from backoffice.monitoring.explained import got_worse
 from backoffice.monitoring.pending import Pending, Sample, Slow, stored_kinds, stored_values
 from backoffice.querylog.plans import Plan
-from backoffice.querylog.shape import shape_of
+from backoffice.querylog.shape import STRING, shape_of
 
 # Writers of several processes take turns: they would wait for each other's rows, in any order.
 TURN = 7_206_001
 
 LONGEST_PLAN = 8_000
+"""Characters. PostgreSQL quotes values in its plans, where they would be seen unasked."""
 
 
 def write(
@@ -179,7 +180,7 @@ def _insert_plan(
         {
             "shape_id": shape_id,
             "fingerprint": plan.fingerprint,
-            "plan": plan.text[:LONGEST_PLAN],
+            "plan": STRING.sub("?", plan.text)[:LONGEST_PLAN],
             "scans": list(plan.scans),
             "sorts": plan.sorts,
             "worse": worse,
