@@ -347,6 +347,15 @@ class TestStatements:
         assert "leads here" in client.get("/admin/performance/statements/").text
 
 
+class TestIndexes:
+    def test_stand_on_a_page_of_their_own_with_their_states(self, client):
+        page = visit(client, "/admin/performance/indexes/")
+
+        [row] = [row for row in cells(page) if "ix_products_price_id" in row[0]]
+        assert row[1] == "Present"
+        assert "products: price, id" in row[0]
+
+
 class TestBudgets:
     def test_hold_for_one_and_for_many(self, client, make, statements):
         fingerprint = make.shape(plans=[SEARCHED], slow=1)
