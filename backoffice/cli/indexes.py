@@ -174,8 +174,10 @@ def _about_uses(reports: list[IndexReport]) -> str:
 
 
 def _span(index: IndexReport) -> str:
-    days, hours = index.counted_for.days, index.counted_for.seconds // 3600
-    return f"{days} days" if days > 1 else f"{24 * days + hours} hours"
+    hours = int(index.counted_for.total_seconds() // 3600)
+    if hours < 2:
+        return f"{int(index.counted_for.total_seconds() // 60)} minutes"
+    return f"{hours} hours" if hours < 48 else f"{index.counted_for.days} days"
 
 
 def _fields(index: IndexReport) -> dict[str, Any]:

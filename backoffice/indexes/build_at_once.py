@@ -32,7 +32,11 @@ takes half as long again: a small heap stays in the processor's own cache.
 """
 
 TURN = 0.05
-"""Seconds between two transactions, in which those who wait have theirs: they ask every 0.002."""
+LONGEST_TURN = 1.0
+"""Seconds between two transactions, in which those who wait have theirs: they ask every 0.002.
+
+On a busy machine they come late; who missed the turn would wait for the next index as well.
+"""
 
 
 @contextmanager
@@ -101,8 +105,15 @@ def hold(
                 tell("waiting until nobody writes", None)
             sleep(limits.pause_seconds)
         else:
-            sleep(TURN)
+            _give_way(connection)
             return
+
+
+def _give_way(connection: Connection) -> None:
+    until = monotonic() + LONGEST_TURN
+    sleep(TURN)
+    while somebody_waits(connection) and monotonic() < until:
+        sleep(TURN)
 
 
 @contextmanager
