@@ -47,7 +47,9 @@ def _prune_shapes(connection: Connection) -> int:
     count = connection.scalar(select(func.count()).select_from(QueryShape)) or 0
     if count <= MOST_SHAPES:
         return 0
-    longest_ago = select(QueryShape.id).order_by(QueryShape.last_seen, QueryShape.id)
+    longest_ago = select(QueryShape.id).order_by(
+        QueryShape.last_seen, QueryShape.first_seen.desc(), QueryShape.id.desc()
+    )
     gone = connection.scalars(longest_ago.limit(min(STEP, count - MOST_SHAPES))).all()
     return connection.execute(delete(QueryShape).where(QueryShape.id.in_(gone))).rowcount
 

@@ -28,7 +28,10 @@ from backoffice.querylog import UNRECORDED, Record
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 2.0
-"""From one writing to the next."""
+"""From one look at what waits to the next; slow calls are written then."""
+
+SECONDS_BETWEEN_WRITING = 10.0
+"""When there is nothing slow: on SQLite each commit costs all readers what they had in memory."""
 
 SECONDS_BETWEEN_PRUNING = 60.0
 ROWS_BETWEEN_PRUNING = 500
@@ -46,6 +49,11 @@ MOST_STEPS = 50
 NAME = "kept_query_log"
 
 
+def now() -> datetime:
+    """The moment that entries are put down to."""
+    return datetime.now(UTC)
+
+
 class Keeper:
     """The log of one application in this process; ``dropped`` counts what found no place."""
 
@@ -60,7 +68,7 @@ class Keeper:
         self._thread: Thread | None = None
         self._waiting: deque[Record] = deque()
         self._pending, self._explained = Pending(), Explained()
-        self._written, self._prune_at = 0, 0.0
+        self._written, self._prune_at, self._write_at = 0, 0.0, 0.0
 
     def receive(self, record: Record) -> None:
         """Take the record of a request that is over: on the request's path, so no more than that.
@@ -86,7 +94,7 @@ class Keeper:
     def _work(self) -> None:
         ends = self._ends
         while not ends.wait(SECONDS_BETWEEN):
-            self.flush()
+            self.flush(if_due=True)
         self.flush()
 
     def end(self) -> None:
@@ -102,12 +110,18 @@ class Keeper:
             self._pending, self._explained = Pending(), Explained()
             self.dropped = self._told = 0
 
-    def flush(self) -> bool:
-        """Write what waits; whether nothing waits any more. Raises nothing."""
+    def flush(self, if_due: bool = False) -> bool:
+        """Write what waits; whether nothing waits any more. Raises nothing.
+
+        :param if_due: Only add up what nobody would miss as yet.
+        """
         with self._lock, self.app.app_context():
             try:
                 self._add_up()
+                if if_due and not self._pending.slow and monotonic() < self._write_at:
+                    return False
                 if self._pending:
+                    self._write_at = monotonic() + SECONDS_BETWEEN_WRITING
                     self._write()
                     self._prune_now_and_then()
             except Exception as error:
@@ -127,17 +141,16 @@ class Keeper:
             self._add_up()
 
     def _add_up(self) -> None:
-        now = datetime.now(UTC)
         records = []
         while self._waiting:
             records.append(self._waiting.popleft())
         if self.app.config["QUERY_LOG"]:
-            self.dropped += self._pending.add(records, now)
+            self.dropped += self._pending.add(records, now())
         metrics.count(self.app, records, self.dropped - self._told)
         self._told = self.dropped
 
     def _write(self) -> None:
-        now, pending = datetime.now(UTC), self._pending
+        pending = self._pending
         engine = db.engine.execution_options(**{UNRECORDED: True})
         slow = {call.fingerprint: call.sample for call in pending.slow}
         reading = begins_reading(engine)
@@ -147,7 +160,7 @@ class Keeper:
             plans = self._explained.plans(connection, pending.shapes, slow)
         try:
             with writes_at_once(engine).begin() as connection:
-                write(connection, pending, plans, now)
+                write(connection, pending, plans, now())
         except Exception:
             self._explained.forget(plans)
             raise
@@ -162,7 +175,7 @@ class Keeper:
         engine = writes_at_once(db.engine.execution_options(**{UNRECORDED: True}))
         for _ in range(MOST_STEPS):
             with engine.begin() as connection:
-                if not prune(connection, datetime.now(UTC)):
+                if not prune(connection, now()):
                     return
 
 

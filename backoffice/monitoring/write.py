@@ -41,8 +41,9 @@ def write(
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
     ids = _write_shapes(connection, pending.shapes, now)
     _write_sums(connection, pending, ids)
-    current = _write_plans(connection, pending.shapes, plans, ids, now)
-    _write_slow(connection, pending.slow, ids, current)
+    if plans or pending.slow:
+        current = _write_plans(connection, pending.shapes, plans, ids, now)
+        _write_slow(connection, pending.slow, ids, current)
 
 
 def release() -> str:
@@ -61,17 +62,6 @@ def _write_shapes(
     """Fingerprint -> id. The sample that is kept is the slowest of its day."""
     if not shapes:
         return {}
-    upserted = _upsert(connection, QueryShape)
-    new = upserted.excluded
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    is_slower = or_(new.microseconds >= QueryShape.microseconds, QueryShape.last_seen < today)
-    kept = {
-        name: case((is_slower, new[name]), else_=getattr(QueryShape, name))
-        for name in ("statement", "parameters", "microseconds")
-    }
-    upsert = upserted.on_conflict_do_update(
-        index_elements=["fingerprint"], set_={**kept, "last_seen": new.last_seen}
-    ).returning(QueryShape.fingerprint, QueryShape.id)
     rows = [
         {
             "fingerprint": shape,
@@ -84,7 +74,25 @@ def _write_shapes(
         }
         for shape, sample in sorted(shapes.items())
     ]
-    return dict(connection.execute(upsert, rows).all())
+    return dict(connection.execute(_upsert_shapes(connection.dialect.name), rows).all())
+
+
+@cache
+def _upsert_shapes(dialect: str) -> Any:
+    """Made once: to put the expressions together takes longer than to run them."""
+    upserted = _upsert(dialect, QueryShape)
+    new = upserted.excluded
+    is_slower = or_(
+        new.microseconds >= QueryShape.microseconds,
+        func.date(new.last_seen) != func.date(QueryShape.last_seen),
+    )
+    kept = {
+        name: case((is_slower, new[name]), else_=getattr(QueryShape, name))
+        for name in ("statement", "parameters", "microseconds")
+    }
+    return upserted.on_conflict_do_update(
+        index_elements=["fingerprint"], set_={**kept, "last_seen": new.last_seen}
+    ).returning(QueryShape.fingerprint, QueryShape.id)
 
 
 def _write_sums(connection: Connection, pending: Pending, ids: Mapping[str, int]) -> None:
@@ -93,19 +101,20 @@ def _write_sums(connection: Connection, pending: Pending, ids: Mapping[str, int]
         for (shape, route, line, hour), found in pending.sums.items()
     ]
     if hours:
-        connection.execute(_add_up(connection, QueryHour), hours)
+        connection.execute(_add_up(connection.dialect.name, QueryHour), hours)
     pages = [
         {"route": route, "hour": hour, **asdict(found)}
         for (route, hour), found in pending.pages.items()
     ]
     if pages:
-        connection.execute(_add_up(connection, PageHour), pages)
+        connection.execute(_add_up(connection.dialect.name, PageHour), pages)
 
 
-def _add_up(connection: Connection, model: Any) -> Insert:
+@cache
+def _add_up(dialect: str, model: Any) -> Insert:
     """An upsert that adds each column up, but of the largest keeps the larger."""
-    upserted = _upsert(connection, model)
-    larger = func.max if connection.dialect.name == "sqlite" else func.greatest
+    upserted = _upsert(dialect, model)
+    larger = func.max if dialect == "sqlite" else func.greatest
     table = model.__table__
     changed = {
         column.name: (
@@ -120,8 +129,8 @@ def _add_up(connection: Connection, model: Any) -> Insert:
     return upserted.on_conflict_do_update(index_elements=keys, set_=changed)  # type: ignore[no-any-return]
 
 
-def _upsert(connection: Connection, model: Any) -> Any:
-    dialects = sqlite if connection.dialect.name == "sqlite" else postgresql
+def _upsert(dialect: str, model: Any) -> Any:
+    dialects = sqlite if dialect == "sqlite" else postgresql
     return dialects.insert(model.__table__)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, select, text
@@ -273,6 +274,63 @@ class TestBounds:
 
             assert keep.keeper().dropped == 2
             monitoring.forget()
+
+
+TABLES = ("query_shapes", "query_hours", "query_plans", "slow_queries", "page_hours")
+
+
+def size_of(app):
+    """Rows of each table of the log, and bytes of all of them with their indexes."""
+    with app.app_context(), db.engine.connect() as connection:
+        rows = {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) for table in TABLES}
+        if connection.dialect.name == "sqlite":
+            (_, _, file), *_ = connection.execute(text("PRAGMA database_list")).all()
+            return rows, Path(file).stat().st_size
+        sizes = (
+            connection.scalar(text(f"SELECT pg_total_relation_size('{table}')")) for table in TABLES
+        )
+        return rows, sum(sizes)
+
+
+class TestManyRequests:
+    """Shapes without number, all routes, and weeks of hours: nothing grows beyond its bound."""
+
+    @pytest.mark.parametrize("requests", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
+    def test_leave_the_log_within_its_bound(self, app, hand_over, kept, monkeypatch, requests):
+        if requests < 100_000:  # as much too much, of less
+            for name in ("MOST_SHAPES", "MOST_SLOW"):
+                monkeypatch.setattr(bounds, name, getattr(bounds, name) // 50)
+            monkeypatch.setattr(bounds, "HOURS", {QueryHour: 2_000, PageHour: 200})
+        start, routes = datetime(2026, 1, 1, tzinfo=UTC), requests // 500
+        with app.app_context():
+            mark = "?" if db.engine.dialect.name == "sqlite" else "%(a)s"
+        at = [start]
+        monkeypatch.setattr(keep, "now", lambda: at[0])
+
+        for number in range(requests):
+            at[0] = start + timedelta(days=30) * number / requests
+            name = f"{'x' * (number % 97)}_{number % 4_999}"
+            statement = f"SELECT id AS {name} FROM products WHERE name = {mark}"
+            values = {"a": "x" * 300} if "%" in mark else ("x" * 300,)
+            hand_over(
+                (statement, values),
+                "SELECT id FROM products",
+                route=f"/{number % routes}/",
+                seconds=0.2 if number % 10 == 0 else 0.001,
+            )
+            if number % (requests // 100) == 0:
+                kept(PageHour)
+        rows, size = size_of(app)
+        print(rows, f"{size / 1e6:.1f} MB")
+
+        assert bounds.MOST_SHAPES / 2 < rows["query_shapes"] <= bounds.MOST_SHAPES
+        assert bounds.MOST_SLOW / 2 < rows["slow_queries"] <= bounds.MOST_SLOW
+        assert rows["query_plans"] <= bounds.MOST_PLANS * bounds.MOST_SHAPES
+        assert rows["query_hours"] <= bounds.HOURS[QueryHour]
+        assert rows["page_hours"] <= bounds.HOURS[PageHour]
+        assert size < 100e6
+        with app.app_context():
+            assert keep.keeper().dropped == 0
 
 
 class TestBusyDatabase:
