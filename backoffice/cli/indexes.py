@@ -22,6 +22,8 @@ from backoffice.indexes.report import IndexReport, indexes_of
 from backoffice.models.searched import SEARCHED, fts_table
 
 HUNDREDTHS = 100
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells count it."""
 
 
 @click.group("indexes")
@@ -95,7 +97,8 @@ def build_(names: tuple[str, ...], dry_run: bool, hold: float) -> None:
     except BuildRefusedError as refusal:
         fail(str(refusal))
     except KeyboardInterrupt:
-        fail("interrupted: run it again, it replaces what was begun")
+        click.echo("Interrupted: run it again, it replaces what was begun.", err=True)
+        sys.exit(INTERRUPTED)
     if not built:
         click.echo("nothing to build")
 

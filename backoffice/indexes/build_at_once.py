@@ -58,15 +58,15 @@ def make(connection: Connection, index: Comparison, limits: Limits, tell: Tell) 
     # a condition after them has none of its own before a WHERE.
     keys, where, condition = statement.partition(" WHERE ")
     noted = keys.removesuffix(")") + note + where + condition
-    steps = _steps(connection, index, statement)
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA cache_size = -{SORT_KIB}")
+    steps = _steps(driver, index, statement)
 
     def work() -> None:
         if not _is_there(connection, index):  # else another build was faster
             connection.exec_driver_sql(noted)
         analyze(connection, [index.name])
 
-    connection.exec_driver_sql(f"PRAGMA cache_size = -{SORT_KIB}")
-    connection.commit()
     hold(connection, index.name, work, limits, tell=tell, steps=steps)
 
 
@@ -139,22 +139,23 @@ def _looking(
         driver.set_progress_handler(None, 0)  # what follows is the commit, which is short
 
 
-def _steps(connection: Connection, index: Comparison, statement: str) -> int | None:
+def _steps(driver: Any, index: Comparison, statement: str) -> int | None:
     """How many steps the build takes: SQLite's program has two loops over the rows.
 
     A row that the index leaves out takes fewer, and ids that were deleted none: it ends early.
+
+    :param driver: Reads without a transaction, which would wait for those who write.
     """
     if not Base.metadata.tables[index.table].dialect_options["sqlite"]["with_rowid"]:
         return None
-    with connection.begin():
-        # First, as EXPLAIN alone does not notice that others have changed the schema.
-        rows = connection.scalar(text(f"SELECT max(rowid) FROM {index.table}"))  # noqa: S608 - ours
-        if not rows or _is_there(connection, index):
-            return None
-        program = connection.exec_driver_sql(f"EXPLAIN {statement}").all()
-    a_row = sum(
-        1 + step.addr - step.p2 for step in program if step.opcode in {"Next", "SorterNext"}
-    )
+    # First, as EXPLAIN alone does not notice that others have changed the schema.
+    (rows,) = driver.execute(f"SELECT max(rowid) FROM {index.table}").fetchone()  # noqa: S608 - ours
+    there = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?"
+    if not rows or driver.execute(there, [index.name]).fetchone():
+        return None
+    loops = {"Next", "SorterNext"}
+    program = driver.execute(f"EXPLAIN {statement}").fetchall()
+    a_row = sum(1 + place - start for place, step, _, start, *_ in program if step in loops)
     return int(a_row * rows)
 
 
