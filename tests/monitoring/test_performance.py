@@ -87,7 +87,7 @@ class TestPages:
         page = visit(client, "/admin/performance/")
 
         assert "Nothing is recorded yet" in page.text
-        assert "Open any page, and it stands here two seconds later" in page.text
+        assert "Open any page, and it stands here within ten seconds" in page.text
 
     def test_say_what_was_not_understood(self, client, make):
         make.page_hour()
