@@ -51,5 +51,9 @@ PERFORMANCE = {
     "/admin/performance/": 4,
     "/admin/performance/shapes/<fingerprint>/": 6,
     "/admin/performance/statements/": 2,
+    "/admin/performance/indexes/": 60,
 }
-"""The user; pages, shapes, since when; a shape, its hours, places, plans and slow calls."""
+"""The user; pages, shapes, since when; a shape, its hours, places, plans and slow calls.
+
+Of indexes there are some for each table, on PostgreSQL, however many rows it has.
+"""

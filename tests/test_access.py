@@ -145,6 +145,7 @@ ALLOWED = {
     ("GET", "/admin/performance/shapes/<fingerprint>/"): ADMINS,
     ("POST", "/admin/performance/shapes/<fingerprint>/"): ADMINS,  # shows values
     ("GET", "/admin/performance/statements/"): ADMINS,
+    ("GET", "/admin/performance/indexes/"): ADMINS,
 }
 """Every route with the roles that may use it. HEAD goes with GET."""
 

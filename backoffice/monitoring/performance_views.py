@@ -11,7 +11,8 @@ from flask_login import current_user
 
 from backoffice import charts, history
 from backoffice.access import Action, Guarded, may
-from backoffice.database import db
+from backoffice.database import begins_reading, db
+from backoffice.indexes.report import indexes_of
 from backoffice.models import QueryShape
 from backoffice.monitoring import reading, shape_queries, tallies, words
 from backoffice.monitoring.asked import PERIODS, Asked, asked
@@ -94,6 +95,15 @@ class PerformanceView(Guarded, BaseView):
             route=route,
             groups=tallies.known(db.session(), counted, route),
         )
+
+    @expose("/indexes/")
+    def indexes_view(self) -> Any:
+        """Every index with its state, size and uses."""
+        # In a transaction of its own: PostgreSQL spells declared indexes by making them, on copies
+        # of the tables that are gone with it.
+        with begins_reading(db.engine).connect() as connection:
+            indexes = indexes_of(connection)
+        return self.render("monitoring/performance_indexes.html", indexes=indexes)
 
     def _asked(self) -> Asked:
         return asked(request.args, datetime.now(UTC))

@@ -217,9 +217,11 @@ def shapes_named(fingerprints: Collection[str], route: str) -> Rows:
     )
 
 
-def known_fingerprints(fingerprints: Collection[str]) -> Select[str]:
-    """Those of them that the log has a shape of."""
-    return select(QueryShape.fingerprint).where(QueryShape.fingerprint.in_(fingerprints))
+def shapes_beginning(beginnings: Collection[str], length: int) -> Rows:
+    """The shapes whose first ``length`` signs are one of these."""
+    return select(QueryShape.fingerprint, QueryShape.shape).where(
+        func.substr(QueryShape.shape, 1, length).in_(beginnings)
+    )
 
 
 def whole(figure: ColumnElement[Any]) -> ColumnElement[int]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.database import db, reading
 from backoffice.monitoring import queries
-from backoffice.querylog.shape import fingerprint_of, shape_of
+from backoffice.querylog.shape import LIST, shape_of
 
 SECONDS = 2.0
 EXTENSION = "pg_stat_statements"
@@ -26,6 +26,11 @@ MAY_READ = "Run GRANT pg_read_all_stats TO the role that this application connec
 NUMBERED = re.compile(r"\$\d+")
 SQUASHED = re.compile(r"(\$\d+)\s*/\*, \.\.\. \*/")
 """How PostgreSQL 18 writes a list of values of any length."""
+
+CONSTANT = re.compile(r"\b(?:true|false|null)\b|\bE\?|(?<=[(,=<>] )-\?|(?<=\()-\?", re.IGNORECASE)
+
+BEGINNING = 30
+"""Signs by which shapes of ours are found that may be the server's."""
 
 HIDDEN = "<insufficient privilege>"
 
@@ -95,12 +100,19 @@ def _read(connection: Connection, schema: str, limit: int) -> Server:
         """  # noqa: S608 - the schema is quoted
     ).bindparams(bindparam("size", limit))
     found = connection.execute(statement).all()
-    named = [(row, as_ours(row.query)) for row in found]
-    known = set(
-        connection.scalars(queries.known_fingerprints({fingerprint_of(ours) for _, ours in named}))
-    )
+    shapes = [shape_of(as_ours(row.query)) for row in found]
+    beginnings = {shape[:BEGINNING] for shape in shapes}
+    known = {
+        without_constants(shape): fingerprint
+        for fingerprint, shape in connection.execute(
+            queries.shapes_beginning(beginnings, BEGINNING)
+        )
+    }
     return Server(
-        tuple(_statement(row, ours, known) for row, ours in named),
+        tuple(
+            _statement(row, shape, known.get(without_constants(shape)))
+            for row, shape in zip(found, shapes, strict=True)
+        ),
         found[0].all_microseconds if found else 0,
         found[0].since if found else None,
         f"The texts of other users' statements are hidden. {MAY_READ}"
@@ -109,18 +121,22 @@ def _read(connection: Connection, schema: str, limit: int) -> Server:
     )
 
 
-def _statement(row: Any, ours: str, known: set[str]) -> ServerStatement:
-    fingerprint = fingerprint_of(ours)
+def _statement(row: Any, shape: str, fingerprint: str | None) -> ServerStatement:
     return ServerStatement(
-        shape="of another user" if row.query == HIDDEN else shape_of(ours),
+        shape="of another user" if row.query == HIDDEN else shape,
         calls=row.calls,
         microseconds=row.microseconds,
         slowest=row.slowest,
         rows=row.rows,
-        fingerprint=fingerprint if fingerprint in known else None,
+        fingerprint=fingerprint,
     )
 
 
 def as_ours(query: str) -> str:
     """The server's text with the placeholders of our driver, so that it has the same shape."""
     return NUMBERED.sub("%(p)s", SQUASHED.sub(r"\1, \1", query))
+
+
+def without_constants(shape: str) -> str:
+    """``shape`` as it is on either side: the server also takes out what is no value of ours."""
+    return LIST.sub("(?, …)", CONSTANT.sub("?", shape.replace("%%", "%")))

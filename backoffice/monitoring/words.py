@@ -50,7 +50,7 @@ def _few(found: re.Match[str]) -> str:
 
 
 def _without_groups(text: str) -> str:
-    """``text`` with ``(…)`` for each outermost pair of parentheses that holds much."""
+    """``text`` with ``(…)`` for each outermost pair of parentheses that holds much, or a query."""
     parts, depth, start = [], 0, 0
     for n, sign in enumerate(text):
         if sign == "(":
@@ -62,7 +62,8 @@ def _without_groups(text: str) -> str:
             depth -= 1
             if depth == 0:
                 group = text[start : n + 1]
-                parts.append(group if len(group) <= LONGEST_GROUP else "(…)")
+                is_told = len(group) <= LONGEST_GROUP and "SELECT" not in group
+                parts.append(group if is_told else "(…)")
                 start = n + 1
     return "".join(parts) + text[start:]
 

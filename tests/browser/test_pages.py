@@ -79,6 +79,7 @@ def pages(make) -> tuple[str, ...]:
         f"/admin/reports/lines/?supplier={suppliers[0]}&{SOLD}",
         f"/admin/reports/lines/?product={products[0]}&{SOLD}",
         *("/admin/performance/", "/admin/performance/?search=nothing&period=1h"),
+        "/admin/performance/indexes/",
         f"/admin/performance/shapes/{shape}/?explain=1",
         f"/admin/performance/statements/?page=/admin/&s={shape}.7.99.12&s={'0' * 16}.1.1.1",
         *(f"/admin/reports/suppliers/?page=9&{SOLD}", "/admin/reports/products/?period=x&sort=x"),

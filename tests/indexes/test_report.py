@@ -67,6 +67,12 @@ class TestSizes:
             assert 0.5 < ratio < 1.5, name
         assert about[NAME].size_shown.startswith("about ")
 
+    def test_are_estimated_where_a_condition_compares(self, sqlite, make):
+        make.products(400, stock=1, reorder_level=5)
+        run("ANALYZE")
+
+        assert reported()["ix_products_to_reorder"].size.bytes > 4096
+
     def test_are_unknown_before_anybody_analyzed(self, sqlite):
         run("DELETE FROM sqlite_stat1")
 

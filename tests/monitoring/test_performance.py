@@ -87,7 +87,7 @@ class TestPages:
         page = visit(client, "/admin/performance/")
 
         assert "Nothing is recorded yet" in page.text
-        assert "Open any page, and it stands here two seconds later" in page.text
+        assert "Open any page, and it stands here within ten seconds" in page.text
 
     def test_say_what_was_not_understood(self, client, make):
         make.page_hour()
@@ -345,6 +345,15 @@ class TestStatements:
 
     def test_of_nothing_say_where_they_come_from(self, client):
         assert "leads here" in client.get("/admin/performance/statements/").text
+
+
+class TestIndexes:
+    def test_stand_on_a_page_of_their_own_with_their_states(self, client):
+        page = visit(client, "/admin/performance/indexes/")
+
+        [row] = [row for row in cells(page) if "ix_products_price_id" in row[0]]
+        assert row[1] == "Present"
+        assert "products: price, id" in row[0]
 
 
 class TestBudgets:

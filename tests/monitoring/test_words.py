@@ -93,6 +93,11 @@ class TestShortened:
             "suppliers.id = products.supplier_id WHERE products.id IN (…)"
         )
 
+    def test_takes_no_part_of_a_subquery_for_the_statement_s_own(self):
+        shape = "SELECT a, (SELECT n FROM b) AS n, c FROM d WHERE e IN (?, …)"
+
+        assert words.shortened(shape) == "SELECT a, (…) AS n, c FROM d WHERE e IN (?, …)"
+
     @pytest.mark.parametrize(
         "shape", ["", "SELECT ?", "SELECT (", ")))", "x" * 10_000, "SELECT " + "a, " * 99]
     )
