@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from backoffice.revisions.judge import judge, subject
 from backoffice.revisions.known import Known
 from backoffice.revisions.recorded import DIALECTS, Recorded, Statement, record, was_read
-from backoffice.revisions.rules import RULES
+from backoffice.revisions.rules import RULES, SMALL
 from backoffice.revisions.squawk import squawk
 
 FEWEST_LETTERS = 20
@@ -67,16 +67,15 @@ def _refusals(revision: Recorded, known: dict[str, Known]) -> Iterator[Refusal]:
     for dialect in DIALECTS:
         known[dialect].begin_revision()
         statements = [each for each in revision.statements if each.dialect == dialect]
-        clear = []
+        explained = set()
         for statement in statements:
             found = list(_judged(statement, known[dialect]))
             for rule, what in found:
                 yield _refusal(revision, statement.line, dialect, rule, what)
-            if not found and not known[dialect].is_spared(subject(statement.sql)):
-                clear.append(statement)
+            if found or subject(statement.sql) in SMALL:
+                explained.add(statement)
         if dialect == "postgresql":
-            # What our rules have refused already they explain better.
-            yield from _squawks(revision, clear)
+            yield from _squawks(revision, statements, explained)
     for dialect, line, error in revision.failures:
         what = " ".join(str(error).split()) or type(error).__name__
         yield _refusal(revision, line, dialect, "fails", what)
@@ -89,9 +88,14 @@ def _judged(statement: Statement, known: Known) -> Iterator[tuple[str, str]]:
         yield from judge(statement.sql, statement.dialect, known)
 
 
-def _squawks(revision: Recorded, statements: list[Statement]) -> Iterator[Refusal]:
+def _squawks(
+    revision: Recorded, statements: list[Statement], explained: set[Statement]
+) -> Iterator[Refusal]:
+    """What squawk says beside our rules, which explain better what both see."""
     for finding in squawk([statement.sql for statement in statements]):
         statement = statements[finding.index]
+        if statement in explained:
+            continue
         yield Refusal(
             revision.file,
             statement.line,

@@ -57,10 +57,6 @@ class Paper(MockConnection):
         self._write(f"{statement};" if parameters is None else f"{UNKNOWN_VALUES}{statement}")
         return Nothing()
 
-    def in_transaction(self) -> bool:
-        """False: the script begins its own."""
-        return False
-
     @contextmanager
     def begin_nested(self) -> Iterator[None]:
         """Nothing: what is not run cannot fail."""

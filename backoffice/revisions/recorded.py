@@ -68,12 +68,13 @@ def record(scripts: ScriptDirectory) -> list[Recorded]:
             heard.append(noted)
             try:
                 _run(script, context)
+                heard.clear()
+                restore_search(context.connection)  # as after each revision
+                context.connection.commit()
             except Exception as error:
                 noted.failures.append(("sqlite", _line_of(error, noted.file), error))
+                heard.clear()
                 context.connection.rollback()
-            heard.clear()
-            restore_search(context.connection)  # as after each revision
-            context.connection.commit()
     return recorded
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 _PART = re.compile(
     r"""
@@ -20,21 +21,28 @@ _PART = re.compile(
 )
 
 
-def statements(sql: str) -> Iterator[str]:
+@cache
+def statements(sql: str) -> tuple[str, ...]:
     """The statements in ``sql``: one space between words, no comments, names without quotes."""
+    return tuple(_statements(sql))
+
+
+def _statements(sql: str) -> Iterator[str]:
     found: list[str] = []
+    words: list[str] = []
     block = 0
     for part in _PART.finditer(sql):
         if part["comment"] or part["space"]:
             found.append(" ")
             continue
-        # A trigger's body on SQLite has statements of its own.
-        word = (part["word"] or "").upper()
-        inside = bool(re.match(r"\s*CREATE\s+(TEMP\s+)?TRIGGER\b", "".join(found), re.I))
-        block += {"BEGIN": 1, "CASE": 1, "END": -1}.get(word, 0) if inside else 0
+        if part["word"]:
+            words.append(part["word"].upper())
+            if words[:1] == ["CREATE"] and "TRIGGER" in words[:3]:
+                # A trigger's body on SQLite has statements of its own.
+                block += {"BEGIN": 1, "CASE": 1, "END": -1}.get(words[-1], 0)
         if part["end"] and not block:
             yield from _tidy(found)
-            found, block = [], 0
+            found, words = [], []
         else:
             found.append(part["name"] if part["name"] is not None else part[0])
     yield from _tidy(found)
