@@ -37,7 +37,11 @@ def rehearse(revision: str, down: bool, as_json: bool) -> None:
         for line in _lines(done):
             click.echo(line)
     if done.differences:
-        fail(f"taken back, {len(done.differences)} things are not as they were")
+        number = len(done.differences)
+        what = (
+            "1 thing is not as it was" if number == 1 else f"{number} things are not as they were"
+        )
+        fail(f"taken back, {what}")
 
 
 def _say(words: str) -> None:
@@ -46,9 +50,10 @@ def _say(words: str) -> None:
 
 
 def _lines(done: Rehearsal) -> Iterator[str]:
-    yield f"clone of {_bytes(done.clone_bytes)} made in {done.clone_seconds:.1f} s"
     if not done.trials:
         yield "no migration is pending"
+        return
+    yield f"clone of {_bytes(done.clone_bytes)} made in {done.clone_seconds:.1f} s"
     for trial in done.trials:
         yield from _trial_lines(trial)
     if done.differences is not None:

@@ -17,12 +17,13 @@ tells where to go on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter, sleep
 
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from backoffice.database import is_busy
 from backoffice.models import Backfill
@@ -99,20 +100,16 @@ def forget(connection: Connection, fill: Batches) -> None:
 
 def _begin(engine: Engine, fill: Batches) -> tuple[int, int, bool]:
     """(position, rows, whether it is finished) of the ledger, which has a row afterwards."""
-    with engine.begin() as connection:
-        found = connection.execute(
-            select(Backfill.position, Backfill.rows, Backfill.finished_at).where(
-                Backfill.name == fill.name
-            )
-        ).one_or_none()
-        if found is None:
+    of_ours = select(Backfill.position, Backfill.rows, Backfill.finished_at).where(
+        Backfill.name == fill.name
+    )
+    with suppress(IntegrityError), engine.begin() as connection:  # two may begin at once
+        if connection.execute(of_ours).one_or_none() is None:
             first = connection.scalar(text(f"SELECT min(id) FROM {fill.table}"))  # noqa: S608
-            position = (first or 1) - 1
-            connection.execute(
-                insert(Backfill),
-                {"name": fill.name, "position": position, "rows": 0, "started_at": _now()},
-            )
-            return position, 0, False
+            values = {"name": fill.name, "position": (first or 1) - 1, "rows": 0}
+            connection.execute(insert(Backfill), {**values, "started_at": _now()})
+    with engine.begin() as connection:
+        found = connection.execute(of_ours).one()
         return found.position, found.rows, found.finished_at is not None
 
 

@@ -150,4 +150,6 @@ def _bound(statement: Any, row: dict[str, Any]) -> ClauseElement:
         others = {name: value for name, value in row.items() if name not in columns}
         changed = statement.values(values) if values else statement
         return changed.params(others) if others else changed
+    if isinstance(statement, TextClause):
+        return statement.bindparams(**row)
     return statement.params(row) if row else statement  # type: ignore[no-any-return]

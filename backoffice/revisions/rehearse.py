@@ -36,6 +36,8 @@ def rehearse(target: str = "head", *, down: bool = False, say: Say) -> Rehearsal
     """
     with begins_reading(db.engine).connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
+    if revision == running.scripts().get_current_head():
+        return Rehearsal(0, 0, [])
     started = perf_counter()
     with CLONES[db.engine.dialect.name](db.engine, revision, say) as engine:
         done = Rehearsal(perf_counter() - started, _bytes(engine), [])

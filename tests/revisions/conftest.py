@@ -8,12 +8,16 @@ import sys
 from pathlib import Path
 from textwrap import dedent, indent
 
+import flask_migrate
 import pytest
 from alembic.script import ScriptDirectory
+from click.testing import CliRunner
 
+from backoffice.cli import commands
 from backoffice.config import ROOT
+from backoffice.database import Base, db
 from backoffice.monitoring.health import head_revision
-from tests.conftest import SECRET
+from tests.conftest import BOTH, SECRET
 
 RUNNER = Path(__file__).with_name("runner.py")
 
@@ -68,6 +72,44 @@ def written(tmp_path):
     folder = tmp_path / "revisions"
     folder.mkdir()
     return Written(folder)
+
+
+@pytest.fixture(scope="session")
+def revised(new_app):
+    """An application over a database of the named kind for the revisions of tests alone."""
+    made = {}
+
+    def of(kind):
+        if kind not in made:
+            made[kind] = new_app(kind)
+        return made[kind]
+
+    return of
+
+
+@pytest.fixture(params=BOTH)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def shop(revised, written, kind):
+    """That application, its context pushed; it finds the test's revisions, and is reset."""
+    app = written.known_to(revised(kind))
+    with app.app_context():
+        yield app
+        db.session.remove()
+        flask_migrate.downgrade(revision=head_revision())
+        with db.engine.begin() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+
+
+@pytest.fixture
+def manage(shop, monkeypatch):
+    """Runs `manage.py ...` over it within this process."""
+    monkeypatch.setattr("backoffice.create_app", lambda: shop)
+    return lambda *arguments: CliRunner().invoke(commands, arguments, catch_exceptions=False)
 
 
 @pytest.fixture
