@@ -23,7 +23,7 @@ class Watch:
         """A backfill goes on, or is done."""
         click.echo(
             f"{filled.name}: {filled.rows:,} rows, up to id {filled.position:,}, "
-            f"{filled.batches:,} batches in {filled.seconds:.1f} s",
+            f"{filled.batches:,} batches in {filled.seconds:.1f} s, longest {filled.longest:.2f} s",
             err=True,
         )
 
