@@ -101,9 +101,9 @@ def check() -> None:
     if squawk_program() is None:
         click.echo("squawk is not installed (pip install squawk-cli): our rules only", err=True)
     if verdict.refusals:
-        fail(f"{len(verdict.refusals)} things in migrations are not safe while staff work")
-    exceptions = f", {len(verdict.accepted)} exceptions with a reason" if verdict.accepted else ""
-    click.echo(f"{verdict.revisions} migrations are safe while staff work{exceptions}")
+        fail(f"not safe while staff work: {_counted(len(verdict.refusals), 'thing')}")
+    excepted = _counted(len(verdict.accepted), "exception")
+    click.echo(f"{_counted(verdict.revisions, 'migration')} safe while staff work, {excepted}")
     with begins_reading(db.engine).connect() as connection:
         for finding in check_migrated(connection):
             fail(f"{finding.problem}: {finding.remedy}")
@@ -116,6 +116,10 @@ def check() -> None:
 def revision(message: str) -> None:
     """Write a migration with what the models have and the database lacks."""
     flask_migrate.revision(message=message, autogenerate=True, rev_id=_next_number())
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _write_sql(revision: str, before: str | None, *, down: bool) -> None:
