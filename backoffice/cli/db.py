@@ -13,10 +13,10 @@ from backoffice.config import ROOT
 from backoffice.database import Base, begins_reading, db
 from backoffice.models import QUERY_LOG, ROLLUPS
 from backoffice.monitoring.health import check_migrated, current_revision, head_revision
-from backoffice.revisions import empty_copy
+from backoffice.revisions import empty_copy, running
 from backoffice.revisions.check import check as check_revisions
-from backoffice.revisions.running import scripts
 from backoffice.revisions.squawk import program as squawk_program
+from backoffice.revisions.steps import Watch
 
 SPARE = (*ROLLUPS, *QUERY_LOG)
 """Tables that nobody would miss: those can be made again, and these go by themselves."""
@@ -41,13 +41,16 @@ def upgrade(revision: str, sql: bool, tries: int | None) -> None:
     One transaction each. A lock is waited for a second at most, so that nobody waits longer
     behind it; then the revision is tried again after a pause.
     """
-    before = _current()
     if sql:
-        _write_sql(revision, before, down=False)
+        _write_sql(revision, _current(), down=False)
         return
-    flask_migrate.upgrade(revision=revision, x_arg=[f"tries={tries}"] if tries else None)
-    if _current() == before:
-        click.echo(f"already at {before}")
+    watch = Watch()
+    try:
+        running.upgrade(db.engine, revision, watch, tries)
+    except (CommandError, RuntimeError) as error:
+        fail(str(error))
+    if not watch.number:
+        click.echo(f"already at {_current()}")
 
 
 @command.command(context_settings={"ignore_unknown_options": True})  # -1 is a REVISION
@@ -95,7 +98,7 @@ def check() -> None:
     Each thing refused is named with the safe way. Where it is safe all the same, the migration
     says why, in a constant: ACCEPTED = {"drop-column": "no release reads it since May"}.
     """
-    verdict = check_revisions(scripts())
+    verdict = check_revisions(running.scripts())
     for refusal in verdict.refusals:
         click.echo(str(refusal), err=True)
     if squawk_program() is None:

@@ -23,9 +23,14 @@ class Silent(Watch):
         """Nothing."""
 
 
-def upgrade(engine: Engine, revision: str, watch: Watch) -> None:
-    """Run the revisions up to ``revision`` on the database of ``engine``."""
-    command.upgrade(_config(engine, watch), revision)
+def upgrade(engine: Engine, revision: str, watch: Watch, tries: int | None = None) -> None:
+    """Run the revisions up to ``revision`` on the database of ``engine``.
+
+    :param tries: How often one is tried that a lock is in the way of.
+    :raises CommandError: there is no such revision.
+    :raises RuntimeError: one did not run; says why and what to do.
+    """
+    command.upgrade(_config(engine, watch, tries), revision)
 
 
 def downgrade(engine: Engine, revision: str, watch: Watch) -> None:
@@ -38,8 +43,11 @@ def scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def _config(engine: Engine | None = None, watch: Watch | None = None) -> Any:
-    config = current_app.extensions["migrate"].migrate.get_config(ROOT / "migrations")
+def _config(
+    engine: Engine | None = None, watch: Watch | None = None, tries: int | None = None
+) -> Any:
+    told = [f"tries={tries}"] if tries else None
+    config = current_app.extensions["migrate"].migrate.get_config(ROOT / "migrations", told)
     if engine is not None:
         config.attributes.update(engine=engine, watch=watch)  # env.py looks there
     return config

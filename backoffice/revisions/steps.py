@@ -19,6 +19,9 @@ Made = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
 class Watch:
     """Told of each revision; this one prints "0001 tables", or "0001 tables taken back"."""
 
+    number = 0
+    """How many were run."""
+
     def filled(self, filled: backfill.Filled) -> None:
         """A backfill goes on, or is done."""
         click.echo(
@@ -37,6 +40,7 @@ class Watch:
 
     def ended(self, step: RevisionStep, context: MigrationContext) -> None:
         """The revision is committed."""
+        self.number += 1
 
 
 class Steps:

@@ -42,22 +42,22 @@ class TestPatience:
 
 class TestUpgrade:
     @pytest.mark.parametrize("kind", ["postgresql"])
-    def test_that_gives_up_says_who_is_in_the_way(self, shop, written, caplog, capsys):
+    def test_that_gives_up_says_who_is_in_the_way(self, written, manage):
         written.add(ADD, DROP)
 
         with reading() as other:
             pid = other.connection.driver_connection.info.backend_pid
-            with pytest.raises(SystemExit):
-                flask_migrate.upgrade(x_arg=["tries=2"])
+            run = manage("db", "upgrade", "--tries", "2")
 
-        said = caplog.text
+        said = run.stderr
+        assert run.exit_code == 1
         assert f"t001 change: gave up after 2 tries in 3 s: products is locked by pid {pid}" in (
             said.replace("in 2 s", "in 3 s")
         )
         assert "(idle in transaction since " in said
         assert "SELECT count(*) FROM products" in said
         assert f"SELECT pg_terminate_backend({pid})" in said
-        assert "try 1 of 2, again in 0.5 s" in capsys.readouterr().err
+        assert "try 1 of 2, again in 0.5 s" in said
         assert "colour" not in columns()
 
     def test_goes_on_when_the_lock_is_free(self, shop, written, kind):
