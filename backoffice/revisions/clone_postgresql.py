@@ -42,41 +42,50 @@ def scratch_name(database: str) -> str:
     return f"rehearsal_{crc32(database.encode()):08x}_{database}"[:63]
 
 
+def sweep(source: Engine) -> None:
+    """Drop what a killed rehearsal left."""
+    with _place(source):
+        pass
+
+
 @contextmanager
 def _scratch(source: Engine) -> Iterator[Engine]:
+    with _place(source) as (server, name):
+        may = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+        if not server.scalar(text(may)):
+            role = server.scalar(text("SELECT current_user"))
+            raise RehearsalRefusedError(
+                f"a rehearsal makes a database, which the role {role} may not: a superuser "
+                f"allows it by ALTER ROLE {role} CREATEDB"
+            )
+        server.execute(text(f'CREATE DATABASE "{name}" {_like(server)}'))
+        engine = create_engine(
+            source.url.set(database=name), **current_app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+        )
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _place(source: Engine) -> Iterator[tuple[Connection, str]]:
+    """(a connection to the server, the clone's name), which is free before and afterwards."""
     name = scratch_name(str(source.url.database))
     with source.connect() as server:
         server.execution_options(isolation_level="AUTOCOMMIT")
         for limit in ("statement_timeout", "lock_timeout"):
             server.execute(text(f"SET {limit} = 0"))
-        _refuse_where_it_cannot(server)
+        # Across databases it does not count, and need not: the name is this database's.
+        if not server.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": REHEARSE_LOCK}):
+            raise RehearsalRefusedError("another rehearsal is running: wait for it")
+        drop = text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        server.execute(drop)  # only who has the lock has one
         try:
-            # What a killed rehearsal left: only who has the lock has one.
-            server.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-            server.execute(text(f'CREATE DATABASE "{name}" {_like(server)}'))
-            engine = create_engine(
-                source.url.set(database=name), **current_app.config["SQLALCHEMY_ENGINE_OPTIONS"]
-            )
-            try:
-                yield engine
-            finally:
-                engine.dispose()
+            yield server, name
         finally:
-            server.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+            server.execute(drop)
             server.invalidate()  # the next user of the pool gets the usual timeouts
-
-
-def _refuse_where_it_cannot(server: Connection) -> None:
-    may = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
-    if not server.scalar(text(may)):
-        role = server.scalar(text("SELECT current_user"))
-        raise RehearsalRefusedError(
-            f"a rehearsal makes a database, which the role {role} may not: a superuser allows it "
-            f"by ALTER ROLE {role} CREATEDB"
-        )
-    # Across databases it does not count, and need not: the name is this database's.
-    if not server.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": REHEARSE_LOCK}):
-        raise RehearsalRefusedError("another rehearsal is running: wait for it")
 
 
 def _like(server: Connection) -> str:

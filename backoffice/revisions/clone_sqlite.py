@@ -27,6 +27,27 @@ def clone(source: Engine, _revision: str | None, say: Callable[[str], None]) -> 
 
     :raises RehearsalRefusedError: no room, or another rehearsal runs.
     """
+    with _place(source) as (database, copy):
+        _refuse_without_room(database)
+        say(f"copying {database.name}")
+        _copy(database, copy)
+        engine = create_engine(f"sqlite:///{copy}")
+        set_up(engine)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def sweep(source: Engine) -> None:
+    """Delete what a killed rehearsal left."""
+    with _place(source):
+        pass
+
+
+@contextmanager
+def _place(source: Engine) -> Iterator[tuple[Path, Path]]:
+    """(the database, where its copy may be), empty before and afterwards."""
     database = Path(str(source.url.database))
     with database.with_name(f"{database.name}.rehearse.lock").open("a") as lock:
         try:
@@ -34,17 +55,9 @@ def clone(source: Engine, _revision: str | None, say: Callable[[str], None]) -> 
         except BlockingIOError as error:
             raise RehearsalRefusedError("another rehearsal is running: wait for it") from error
         copy = database.with_name(f"{database.name}.rehearsal")
-        _remove(copy)  # what a killed one left: only who has the lock has a copy
-        _refuse_without_room(database)
+        _remove(copy)  # only who has the lock has a copy
         try:
-            say(f"copying {database.name}")
-            _copy(database, copy)
-            engine = create_engine(f"sqlite:///{copy}")
-            set_up(engine)
-            try:
-                yield engine
-            finally:
-                engine.dispose()
+            yield database, copy
         finally:
             _remove(copy)
 

@@ -21,10 +21,11 @@ Say = Callable[[str], None]
 Clone = Callable[[Engine, str | None, Say], AbstractContextManager[Engine]]
 """(source, its revision, whom to tell) -> a database with the same rows, dropped at the end."""
 
-CLONES: dict[str, Clone] = {
-    "postgresql": clone_postgresql.clone,
-    "sqlite": clone_sqlite.clone,
+CLONES: dict[str, tuple[Clone, Callable[[Engine], None]]] = {
+    "postgresql": (clone_postgresql.clone, clone_postgresql.sweep),
+    "sqlite": (clone_sqlite.clone, clone_sqlite.sweep),
 }
+"""Dialect -> (makes a clone, deletes what a killed rehearsal left)."""
 
 
 def rehearse(target: str = "head", *, down: bool = False, say: Say) -> Rehearsal:
@@ -36,10 +37,12 @@ def rehearse(target: str = "head", *, down: bool = False, say: Say) -> Rehearsal
     """
     with begins_reading(db.engine).connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
+    clone, sweep = CLONES[db.engine.dialect.name]
     if revision == running.scripts().get_current_head():
+        sweep(db.engine)
         return Rehearsal(0, 0, [])
     started = perf_counter()
-    with CLONES[db.engine.dialect.name](db.engine, revision, say) as engine:
+    with clone(db.engine, revision, say) as engine:
         done = Rehearsal(perf_counter() - started, _bytes(engine), [])
         before = _contents(engine) if down else None
         say("running the revisions")

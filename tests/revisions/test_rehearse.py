@@ -127,7 +127,8 @@ class TestRehearse:
 
 class TestRefused:
     @pytest.mark.parametrize("kind", ["sqlite"])
-    def test_without_room(self, shop, monkeypatch):
+    def test_without_room(self, shop, written, monkeypatch):
+        written.add(ADD, DROP)
         usage = shutil.disk_usage("/")._replace(free=1000)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
