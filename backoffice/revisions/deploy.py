@@ -14,6 +14,7 @@ from sqlalchemy import Connection, inspect, text
 
 from backoffice.models import rollup, rollup_triggers
 from backoffice.models.searched import restore_search
+from backoffice.revisions.orphans import Touched
 
 ADVISORY_LOCK = 0x6261636B  # any number that only we use
 SECONDS_BETWEEN_TRIES = 0.2
@@ -31,10 +32,13 @@ def _alone_on_sqlite(connection: Connection) -> Iterator[None]:
     driver = connection.connection.driver_connection
     with _file_lock(connection):
         driver.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr] # has no effect inside a transaction
+        touched = connection.info["touched"] = Touched(connection)
+        connection.rollback()
         try:
             yield
         finally:
             connection.rollback()  # Alembic leaves a transaction open when nothing was to do
+            touched.end()
             driver.execute("PRAGMA foreign_keys = ON")  # type: ignore[union-attr]
 
 
@@ -108,10 +112,9 @@ def refuse_orphans(*, ctx: MigrationContext, **_: object) -> None:
     """
     assert ctx.connection is not None  # noqa: S101 - online
     if ctx.dialect.name == "sqlite":
-        orphans = ctx.connection.execute(text("PRAGMA foreign_key_check")).fetchall()
+        orphans = ctx.connection.info["touched"].orphans(ctx.connection)
         if orphans:
-            found = ", ".join(f"{table} {row}" for table, row, *_ in orphans[:5])
             raise RuntimeError(
                 f"{len(orphans)} rows would be left without the row that they refer to "
-                f"({found}): the migration is taken back"
+                f"({', '.join(orphans[:5])}): the migration is taken back"
             )
