@@ -37,6 +37,7 @@ class Settings:
     upload_mb: float = 200.0
     overdue_days: int = 3
     proxies: int = 0
+    hosts: tuple[str, ...] = ()
     testing: bool = False
 
     @property
@@ -67,6 +68,7 @@ class Settings:
             # Browsers refuse the __Host- prefix on a cookie that is not Secure.
             "SESSION_COOKIE_NAME": "__Host-session" if self.secure_cookies else "session",
             "PERMANENT_SESSION_LIFETIME": 12 * 3600,
+            "TRUSTED_HOSTS": list(self.hosts) or None,
             # Bounds every body but that of a file to import; Flask's own form limits bound
             # multipart bodies only.
             "MAX_CONTENT_LENGTH": 4 * 1024 * 1024,
@@ -127,6 +129,7 @@ class Settings:
             upload_mb=_number(environ, "BACKOFFICE_UPLOAD_MB", 200),
             overdue_days=int(_number(environ, "BACKOFFICE_OVERDUE_DAYS", 3)),
             proxies=_proxies(environ.get("BACKOFFICE_PROXIES") or "0"),
+            hosts=tuple(environ.get("BACKOFFICE_HOSTS", "").replace(",", " ").split()),
             secure_cookies=_flag(environ, "BACKOFFICE_SECURE_COOKIES", default=not embedded),
         )
 
