@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from flask import Response
+from werkzeug.datastructures import Headers
+from werkzeug.test import TestResponse
 
 from backoffice.monitoring.deploy.settings import Deployed
 from backoffice.monitoring.health import Finding
@@ -26,7 +27,7 @@ def check_headers(deployed: Deployed) -> Iterator[Finding]:
     yield from wrong_headers(headers, secure=deployed.settings.secure_cookies)
 
 
-def wrong_headers(headers: Mapping[str, str], *, secure: bool) -> Iterator[Finding]:
+def wrong_headers(headers: Headers | dict[str, str], *, secure: bool) -> Iterator[Finding]:
     """What ``headers`` of a page lack."""
     policy = _directives(headers.get("Content-Security-Policy", ""))
     if not policy:
@@ -87,7 +88,7 @@ def wrong_cookie(cookie: str) -> Iterator[Finding]:
         )
 
 
-def _page(deployed: Deployed) -> Response:
+def _page(deployed: Deployed) -> TestResponse:
     """The page to sign in, which begins a session; asked from the host that is answered."""
     hosts = deployed.config.get("TRUSTED_HOSTS") or ["localhost"]
     scheme = "https" if deployed.settings.secure_cookies else "http"
