@@ -38,6 +38,9 @@ class Settings:
     overdue_days: int = 3
     proxies: int = 0
     hosts: tuple[str, ...] = ()
+    query_log: bool = True
+    metrics_token: str = ""
+    release: str = ""
     testing: bool = False
 
     @property
@@ -83,6 +86,9 @@ class Settings:
             "STATEMENT_TIMEOUT_MS": self.statement_timeout_ms,
             "REDIS_URL": self.redis_url,
             "OVERDUE_DAYS": self.overdue_days,
+            "QUERY_LOG": self.query_log,
+            "METRICS_TOKEN": self.metrics_token,
+            "RELEASE": self.release,
             "UPLOAD_BYTES": int(self.upload_mb * 1024 * 1024),
         }
 
@@ -130,6 +136,9 @@ class Settings:
             overdue_days=int(_number(environ, "BACKOFFICE_OVERDUE_DAYS", 3)),
             proxies=_proxies(environ.get("BACKOFFICE_PROXIES") or "0"),
             hosts=tuple(environ.get("BACKOFFICE_HOSTS", "").replace(",", " ").split()),
+            query_log=_flag(environ, "BACKOFFICE_QUERY_LOG", default=True),
+            metrics_token=environ.get("BACKOFFICE_METRICS_TOKEN", ""),
+            release=environ.get("BACKOFFICE_RELEASE", "")[:64],
             secure_cookies=_flag(environ, "BACKOFFICE_SECURE_COOKIES", default=not embedded),
         )
 

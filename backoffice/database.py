@@ -94,6 +94,14 @@ def begins_reading(engine: Engine, reads: bool = True) -> Engine:
     return engine.execution_options(begins_reading=reads)
 
 
+def writes_at_once(engine: Engine) -> Engine:
+    """The same engine for writes that nobody waits for: on SQLite they go through now or fail.
+
+    Nobody is told that they wait, so an import makes no pause for them.
+    """
+    return engine.execution_options(begins_reading=False, at_once=True)
+
+
 def allow_long_work(connection: Connection) -> None:
     """Lift the web's limits until this transaction ends: exports, synthetic data."""
     if connection.dialect.name == "postgresql":
@@ -202,7 +210,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _execute_sqlite(cursor: Any, statement: str, *_: Any) -> bool | None:
+def _execute_sqlite(cursor: Any, statement: str, _: Any, context: Any) -> bool | None:
     """Run ``BEGIN IMMEDIATE`` with a patience of our own; leave the rest to SQLAlchemy.
 
     As an event of the execution, so that the wait counts as this statement's time.
@@ -212,7 +220,7 @@ def _execute_sqlite(cursor: Any, statement: str, *_: Any) -> bool | None:
     (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
     cursor.execute("PRAGMA busy_timeout = 0")
     try:
-        if not _begins(cursor):
+        if not _begins(cursor, last="at_once" in context.execution_options):
             (_, _, database), *_ = cursor.execute("PRAGMA database_list").fetchall()
             with _waiting(database):
                 _begin_immediate(cursor, monotonic() + patience / 1000)

@@ -33,7 +33,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from backoffice import cache
 from backoffice.database import db, is_busy
 from backoffice.models.columns import exact_to_text
-from backoffice.querylog import cost_of_request
+from backoffice.querylog import asked_by_request, cost_of_request
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -47,6 +47,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+MOST_LISTED = 40
+"""Statements that a page's foot leads to: addresses may not be of any length."""
 
 DASH = Markup('<span class="muted">–</span>')
 
@@ -80,7 +83,11 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(lambda rate: f"{(rate * 100).normalize():f} %", "percent")
     app.add_template_filter(show_value, "value")
     app.jinja_env.globals.update(
-        asset=asset, menu=menu, cost_of_request=cost_of_request, cache_state=cache.state
+        asset=asset,
+        menu=menu,
+        cost_of_request=cost_of_request,
+        statements_address=statements_address,
+        cache_state=cache.state,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -175,6 +182,21 @@ def asset(name: str) -> str:
     version = asset_version(app.static_folder, name)
     # As url_for has it, which took a tenth of the time of a list's template.
     return f"{request.script_root}{app.static_url_path}/{name}?v={version}"
+
+
+def statements_address() -> str | None:
+    """The list of the statements that this page has asked until now, those of most time.
+
+    All of it is in the address, so any process shows it, and none need keep what pages asked.
+    """
+    if "performance.statements_view" not in current_app.view_functions:
+        return None
+    asked = sorted(asked_by_request(), key=lambda asked: -asked.seconds)[:MOST_LISTED]
+    return url_for(
+        "performance.statements_view",
+        page=str(request.url_rule),
+        s=[f"{a.fingerprint}.{a.calls}.{1_000_000 * a.seconds:.0f}.{a.rows}" for a in asked],
+    )
 
 
 def menu() -> list[dict[str, Any]]:

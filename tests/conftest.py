@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import event
 
-from backoffice import cache, create_app
+from backoffice import cache, create_app, monitoring
 from backoffice.config import Settings
 from backoffice.database import Base, db
 from backoffice.indexes.plan import online_indexes
@@ -129,6 +129,7 @@ def app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Iterato
             for table in ROLLUPS:
                 connection.execute(table.delete())
         cache.clear()
+        monitoring.forget()
         forget_tries(app)
 
 

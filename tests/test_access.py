@@ -26,6 +26,7 @@ ALLOWED = {
     ("GET", "/"): ANYONE,  # leads to the dashboard, which leads to the sign-in page
     ("GET", "/healthz"): ANYONE,
     ("GET", "/readyz"): ANYONE,
+    ("GET", "/metrics"): ANYONE,  # of this machine, see tests/monitoring/test_metrics.py
     ("GET", "/static/<path:filename>"): ANYONE,
     ("GET", "/login"): ANYONE,
     ("POST", "/login"): ANYONE,
@@ -143,7 +144,7 @@ ALLOWED = {
 """Every route with the roles that may use it. HEAD goes with GET."""
 
 WRITES = sorted(rule for method, rule in ALLOWED if method == "POST")
-PUBLIC = {"/", "/healthz", "/readyz", "/static/<path:filename>", "/login", "/logout"}
+PUBLIC = {"/", "/healthz", "/readyz", "/metrics", "/static/<path:filename>", "/login", "/logout"}
 
 
 def routes(app) -> set[tuple[str, str]]:
@@ -322,7 +323,7 @@ class TestReading:
         make.orders(3)
         make.orders(1, placed_at=datetime.now(UTC))
         before = contents(app)
-        found, asked = {"/", "/healthz", "/readyz"}, set()
+        found, asked = {"/", "/healthz", "/readyz", "/metrics"}, set()
 
         while (waiting := found - asked) and len(asked) < 400:
             page = min(waiting)

@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select, update
 
 from backoffice import cache
 from backoffice.database import db
+from backoffice.grid.view import GridView
 from backoffice.imports.chosen import Chosen
 from backoffice.models import HistoryEntry, ImportMapping, OrderLine, Product, SavedView, User
 from backoffice.querylog.shape import shape_of
@@ -218,6 +219,29 @@ class TestN1:
         assert complaint.startswith("/admin/planted/ asks 1 times for 1 row, 40 for 40: SELECT")
         assert "FROM suppliers" in complaint
         assert re.search(r"asked at tests/test_budgets\.py:\d+$", complaint)
+
+    def test_on_a_list_is_red_at_its_foot_as_well(self, app, client, make, monkeypatch):
+        run = GridView.run
+
+        def reading_row_by_row(view, state):
+            listing = run(view, state)
+            for row in listing.page.rows:
+                db.session.get(Product, row.id)
+            return listing
+
+        monkeypatch.setattr(GridView, "run", reading_row_by_row)
+        page = "/admin/products/"
+        make.products(1)
+        one = measured(app, client, page, page)
+        make.products(39)
+        forty = measured(app, client, page, page)
+
+        (complaint,) = complaints(BUDGETS[page], one, forty)
+        assert complaint.startswith(f"{page} asks 1 times for 1 row, 40 for 40: SELECT products.id")
+        foot = client.get(page).text.partition('<p class="cost">')[2]
+        assert 'class="badge bad"' in foot
+        assert "N+1: one statement 40 times at " in foot
+        assert f"{forty.rows} rows read for 40 shown" in " ".join(foot.split())
 
     def test_without_a_budget_is_named(self, planted):
         assert rules(planted) - BUDGETS.keys() == {"/admin/planted/"}

@@ -5,6 +5,7 @@ Apart from the application's own query log: a budget should not be kept by what 
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def _count_rows(cursor: Any, ran: Ran) -> None:
         ran.rows += 1
         return tuple(values)
 
-    if type(cursor).__module__ == "sqlite3":
+    if isinstance(cursor, sqlite3.Cursor):
         cursor.row_factory = lambda _cursor, row: count(row)
     else:
         cursor.row_factory = lambda _cursor: count

@@ -1,0 +1,191 @@
+"""The query log is kept here: requests hand their records over, and a thread writes them.
+
+No request waits for it, and none fails by it. What a database that is busy does not take stays
+in memory as far as it fits, added up; what does not fit is counted.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from collections import deque
+from datetime import UTC, datetime
+from threading import Event, Lock, Thread
+from time import monotonic
+
+from flask import Flask, current_app
+
+from backoffice import querylog
+from backoffice.database import begins_reading, db, is_busy, writes_at_once
+from backoffice.monitoring import metrics
+from backoffice.monitoring.bounds import prune
+from backoffice.monitoring.explained import Explained
+from backoffice.monitoring.pending import Pending
+from backoffice.monitoring.write import write
+from backoffice.querylog import UNRECORDED, Record
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN = 2.0
+"""From one writing to the next."""
+
+SECONDS_BETWEEN_PRUNING = 60.0
+ROWS_BETWEEN_PRUNING = 500
+"""Pruned is what comes first."""
+
+SECONDS_TO_END = 2.0
+"""How long a process that ends waits for what it still has to write."""
+
+MOST_WAITING = 5_000
+"""Records of requests that were not added up yet: more than can be answered between two looks."""
+
+MOST_STEPS = 50
+"""Of deleting, one after the other."""
+
+NAME = "kept_query_log"
+
+
+class Keeper:
+    """The log of one application in this process; ``dropped`` counts what found no place."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.dropped = self._told = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pid = os.getpid()
+        self._lock, self._ends = Lock(), Event()
+        self._thread: Thread | None = None
+        self._waiting: deque[Record] = deque()
+        self._pending, self._explained = Pending(), Explained()
+        self._written, self._prune_at = 0, 0.0
+
+    def receive(self, record: Record) -> None:
+        """Take the record of a request that is over: on the request's path, so no more than that.
+
+        The thread begins here and not with the application: it would not outlive a fork.
+        """
+        if self._pid != os.getpid():
+            self._forget()
+        if len(self._waiting) >= MOST_WAITING:
+            self.dropped += 1
+            return
+        self._waiting.append(record)
+        if self._thread is None and not self.app.testing:
+            self._begin()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = Thread(target=self._work, name="query log", daemon=True)
+                self._thread.start()
+                atexit.register(self.end)
+
+    def _work(self) -> None:
+        ends = self._ends
+        while not ends.wait(SECONDS_BETWEEN):
+            self.flush()
+        self.flush()
+
+    def end(self) -> None:
+        """Write what waits, if that goes quickly, and work no more."""
+        if self._pid == os.getpid() and self._thread is not None:
+            self._ends.set()
+            self._thread.join(SECONDS_TO_END)
+
+    def forget(self) -> None:
+        """Let go of all that waits, and explain everything anew."""
+        with self._lock:
+            self._waiting.clear()
+            self._pending, self._explained = Pending(), Explained()
+            self.dropped = self._told = 0
+
+    def flush(self) -> bool:
+        """Write what waits; whether nothing waits any more. Raises nothing."""
+        with self._lock, self.app.app_context():
+            try:
+                self._add_up()
+                if self._pending:
+                    self._write()
+                    self._prune_now_and_then()
+            except Exception as error:
+                # The first line alone: the rest may quote people's data.
+                says = str(error).partition("\n")[0]
+                if is_busy(error):
+                    log.info("the query log waits: %s", says)
+                    return False
+                log.warning("a part of the query log is lost: %s", says)
+                self.dropped += len(self._pending.sums) + len(self._pending.slow)
+                self._pending = Pending()
+            return True
+
+    def count(self) -> None:
+        """Have the requests up to now in the metrics."""
+        with self._lock, self.app.app_context():
+            self._add_up()
+
+    def _add_up(self) -> None:
+        now = datetime.now(UTC)
+        records = []
+        while self._waiting:
+            records.append(self._waiting.popleft())
+        if self.app.config["QUERY_LOG"]:
+            self.dropped += self._pending.add(records, now)
+        metrics.count(self.app, records, self.dropped - self._told)
+        self._told = self.dropped
+
+    def _write(self) -> None:
+        now, pending = datetime.now(UTC), self._pending
+        engine = db.engine.execution_options(**{UNRECORDED: True})
+        slow = {call.fingerprint: call.sample for call in pending.slow}
+        reading = begins_reading(engine)
+        if engine.dialect.name == "postgresql":  # where a statement that fails ends a transaction
+            reading = reading.execution_options(isolation_level="AUTOCOMMIT")
+        with reading.connect() as connection:
+            plans = self._explained.plans(connection, pending.shapes, slow)
+        try:
+            with writes_at_once(engine).begin() as connection:
+                write(connection, pending, plans, now)
+        except Exception:
+            self._explained.forget(plans)
+            raise
+        self._pending = Pending()
+        self._written += len(pending.shapes) + len(pending.sums) + len(pending.slow)
+
+    def _prune_now_and_then(self) -> None:
+        """In small steps, so that nobody waits long for SQLite's one writer."""
+        if self._written < ROWS_BETWEEN_PRUNING and monotonic() < self._prune_at:
+            return
+        self._written, self._prune_at = 0, monotonic() + SECONDS_BETWEEN_PRUNING
+        engine = writes_at_once(db.engine.execution_options(**{UNRECORDED: True}))
+        for _ in range(MOST_STEPS):
+            with engine.begin() as connection:
+                if not prune(connection, datetime.now(UTC)):
+                    return
+
+
+def init_app(app: Flask) -> None:
+    """Count what the requests of ``app`` ask, and keep it unless the setting says not to."""
+    keeper = app.extensions[NAME] = Keeper(app)
+    querylog.on_request_end(app, keeper.receive)
+
+
+def keeper() -> Keeper:
+    """That of the current application."""
+    found: Keeper = current_app.extensions[NAME]
+    return found
+
+
+def flush() -> bool:
+    """Write what waits in this process: for pages that show the log, and for tests.
+
+    False when the database is busy, and what waits is still to come.
+    """
+    return keeper().flush()
+
+
+def forget() -> None:
+    """Let go of what waits in this process."""
+    keeper().forget()

@@ -1,0 +1,208 @@
+"""The query log's one transaction: what requests asked meanwhile goes to its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Connection, Insert, case, func, insert, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from backoffice.models import PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
+from backoffice.monitoring.bounds import prune_plans
+from backoffice.monitoring.explained import got_worse
+from backoffice.monitoring.pending import Pending, Sample, Slow, stored_kinds, stored_values
+from backoffice.querylog.plans import Plan
+from backoffice.querylog.shape import shape_of
+
+# Writers of several processes take turns: they would wait for each other's rows, in any order.
+TURN = 7_206_001
+
+LONGEST_PLAN = 8_000
+
+
+def write(
+    connection: Connection, pending: Pending, plans: Mapping[str, Plan], now: datetime
+) -> None:
+    """Write ``pending``, and ``plans`` by fingerprint where they differ from the last ones."""
+    if connection.dialect.name == "postgresql":
+        # To lose the last seconds of the log in a power cut does not matter; waiting does.
+        connection.execute(
+            text(
+                "SELECT set_config('lock_timeout', '500ms', true), "
+                "set_config('synchronous_commit', 'off', true)"
+            )
+        )
+        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
+    ids = _write_shapes(connection, pending.shapes, now)
+    _write_sums(connection, pending, ids)
+    current = _write_plans(connection, pending.shapes, plans, ids, now)
+    _write_slow(connection, pending.slow, ids, current)
+
+
+def release() -> str:
+    """What runs: what the setting says, else the package's version."""
+    return str(current_app.config["RELEASE"] or _package_version())
+
+
+@cache
+def _package_version() -> str:
+    return version("backoffice")
+
+
+def _write_shapes(
+    connection: Connection, shapes: Mapping[str, Sample], now: datetime
+) -> dict[str, int]:
+    """Fingerprint -> id. The sample that is kept is the slowest of its day."""
+    if not shapes:
+        return {}
+    upserted = _upsert(connection, QueryShape)
+    new = upserted.excluded
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    is_slower = or_(new.microseconds >= QueryShape.microseconds, QueryShape.last_seen < today)
+    kept = {
+        name: case((is_slower, new[name]), else_=getattr(QueryShape, name))
+        for name in ("statement", "parameters", "microseconds")
+    }
+    upsert = upserted.on_conflict_do_update(
+        index_elements=["fingerprint"], set_={**kept, "last_seen": new.last_seen}
+    ).returning(QueryShape.fingerprint, QueryShape.id)
+    rows = [
+        {
+            "fingerprint": shape,
+            "shape": shape_of(sample.statement),
+            "statement": sample.statement,
+            "parameters": stored_values(sample),
+            "microseconds": sample.microseconds,
+            "first_seen": now,
+            "last_seen": now,
+        }
+        for shape, sample in sorted(shapes.items())
+    ]
+    return dict(connection.execute(upsert, rows).all())
+
+
+def _write_sums(connection: Connection, pending: Pending, ids: Mapping[str, int]) -> None:
+    hours = [
+        {"shape_id": ids[shape], "route": route, "line": line, "hour": hour, **asdict(found)}
+        for (shape, route, line, hour), found in pending.sums.items()
+    ]
+    if hours:
+        connection.execute(_add_up(connection, QueryHour), hours)
+    pages = [
+        {"route": route, "hour": hour, **asdict(found)}
+        for (route, hour), found in pending.pages.items()
+    ]
+    if pages:
+        connection.execute(_add_up(connection, PageHour), pages)
+
+
+def _add_up(connection: Connection, model: Any) -> Insert:
+    """An upsert that adds each column up, but of the largest keeps the larger."""
+    upserted = _upsert(connection, model)
+    larger = func.max if connection.dialect.name == "sqlite" else func.greatest
+    table = model.__table__
+    changed = {
+        column.name: (
+            larger(column, upserted.excluded[column.name])
+            if column.name in {"slowest", "most_statements"}
+            else column + upserted.excluded[column.name]
+        )
+        for column in table.columns
+        if not column.primary_key
+    }
+    keys = [column.name for column in table.primary_key]
+    return upserted.on_conflict_do_update(index_elements=keys, set_=changed)  # type: ignore[no-any-return]
+
+
+def _upsert(connection: Connection, model: Any) -> Any:
+    dialects = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialects.insert(model.__table__)
+
+
+def _write_plans(
+    connection: Connection,
+    shapes: Mapping[str, Sample],
+    plans: Mapping[str, Plan],
+    ids: Mapping[str, int],
+    now: datetime,
+) -> dict[int, int]:
+    """Shape -> its current plan, of all ``ids``."""
+    last = select(func.max(QueryPlan.id)).where(QueryPlan.shape_id.in_(ids.values()))
+    found = connection.execute(
+        select(QueryPlan.__table__).where(QueryPlan.id.in_(last.group_by(QueryPlan.shape_id)))
+    )
+    before = {row.shape_id: row for row in found}
+    seen_again = []
+    for shape, plan in plans.items():
+        if shape not in ids:
+            continue  # it was explained later than its calls were written; it comes again
+        known = before.get(ids[shape])
+        if known is not None and known.fingerprint == plan.fingerprint:
+            seen_again.append(known.id)
+            continue
+        worse = known is not None and got_worse(
+            connection,
+            shapes[shape].statement,
+            plan,
+            Plan(known.plan, tuple(known.scans), (), known.sorts),
+        )
+        _insert_plan(connection, ids[shape], plan, worse, now)
+    if seen_again:
+        connection.execute(
+            update(QueryPlan).where(QueryPlan.id.in_(seen_again)).values(last_seen=now)
+        )
+    keys = select(QueryPlan.shape_id, func.max(QueryPlan.id))
+    current = keys.where(QueryPlan.shape_id.in_(ids.values())).group_by(QueryPlan.shape_id)
+    return dict(connection.execute(current).all())
+
+
+def _insert_plan(
+    connection: Connection, shape_id: int, plan: Plan, worse: bool, now: datetime
+) -> None:
+    connection.execute(
+        insert(QueryPlan),
+        {
+            "shape_id": shape_id,
+            "fingerprint": plan.fingerprint,
+            "plan": plan.text[:LONGEST_PLAN],
+            "scans": list(plan.scans),
+            "sorts": plan.sorts,
+            "worse": worse,
+            "release": release(),
+            "first_seen": now,
+            "last_seen": now,
+        },
+    )
+    prune_plans(connection, shape_id)
+
+
+def _write_slow(
+    connection: Connection,
+    slow: Iterable[Slow],
+    ids: Mapping[str, int],
+    current: Mapping[int, int],
+) -> None:
+    rows = [
+        {
+            "shape_id": ids[call.fingerprint],
+            "plan_id": current.get(ids[call.fingerprint]),
+            "at": call.at,
+            "route": call.route,
+            "line": call.line,
+            "microseconds": call.sample.microseconds,
+            "rows": call.rows,
+            "kinds": stored_kinds(call.sample),
+            "parameters": stored_values(call.sample),
+            "failed": call.failed,
+            "release": release(),
+        }
+        for call in slow
+    ]
+    if rows:
+        connection.execute(insert(SlowQuery), rows)

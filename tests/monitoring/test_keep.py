@@ -1,0 +1,300 @@
+"""What requests asked is kept: who asked what, how long it took and how it was planned."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event, select, text
+
+from backoffice import monitoring
+from backoffice.database import db
+from backoffice.models import PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
+from backoffice.monitoring import bounds, keep
+from backoffice.querylog import Record
+
+LIST = "/admin/products/"
+
+
+@pytest.fixture
+def kept(app):
+    """Writes what waits and returns the rows of a model, oldest first."""
+    with app.app_context():
+        monitoring.forget()
+
+    def kept(model):
+        with app.app_context():
+            assert monitoring.flush()
+            with db.engine.connect() as connection:
+                order = list(model.__table__.primary_key)
+                return connection.execute(select(model.__table__).order_by(*order)).all()
+
+    return kept
+
+
+@pytest.fixture
+def hand_over(app):
+    """Ends a request that asked ``statements``, as (statement, values) or the statement alone."""
+
+    def hand_over(*statements, route="/x/", seconds=0.001, status=200):
+        record = Record(route, "GET", 0.1, lambda *_: None)
+        for statement in statements:
+            asked, values = (statement, ()) if isinstance(statement, str) else statement
+            record.add(asked, values, "backoffice/x.py:1 (x)", seconds, rows=2)
+        record.took, record.status = 0.5, status
+        with app.app_context():
+            keep.keeper().receive(record)
+
+    return hand_over
+
+
+class TestSums:
+    def test_a_page_is_kept_with_its_statements(self, client, make, kept):
+        make.products(3)
+        client.get(LIST)
+        client.get(LIST)
+
+        (page,) = [row for row in kept(PageHour) if row.route == LIST]
+        hours = [row for row in kept(QueryHour) if row.route == LIST]
+
+        assert page.requests == 2
+        assert page.statements == sum(row.calls for row in hours)
+        assert page.rows == sum(row.rows for row in hours) >= 6
+        assert page.microseconds >= page.in_database > 0
+        assert page.slowest < page.microseconds
+        assert page.repeats == page.failed == 0
+        assert any(row.line.startswith("backoffice/grid/page.py:") for row in hours)
+
+    def test_what_is_written_again_adds_up(self, hand_over, kept):
+        hand_over("SELECT 1", "SELECT 2")
+        first = kept(QueryHour)
+        hand_over("SELECT 3", seconds=0.01, status=503)
+        (row,) = kept(QueryHour)
+        (page,) = kept(PageHour)
+
+        assert (first[0].calls, first[0].rows, first[0].slowest) == (2, 4, 1_000)
+        assert (row.calls, row.rows, row.slowest, row.microseconds) == (3, 6, 10_000, 12_000)
+        assert (page.requests, page.most_statements, page.failed) == (2, 2, 1)
+
+    def test_repeats_of_one_line_are_counted(self, hand_over, kept):
+        hand_over(*(f"SELECT {i}" for i in range(4)))
+        assert kept(PageHour)[0].repeats == 0
+
+        hand_over(*(f"SELECT {i}" for i in range(5)))
+        assert kept(PageHour)[0].repeats == 1
+
+    def test_the_log_does_not_log_itself(self, app, hand_over, kept):
+        hand_over("SELECT 1")
+        with app.test_request_context("/healthz"):
+            app.preprocess_request()
+            monitoring.flush()
+            response = app.process_response(app.make_response(""))
+
+        assert '"0 statements"' in response.headers["Server-Timing"]
+        assert [row.shape for row in kept(QueryShape)] == ["SELECT ?"]
+
+
+class TestSamples:
+    def test_the_slowest_call_of_the_day_is_the_sample(self, hand_over, kept):
+        hand_over(("SELECT :a", {"a": 1}), seconds=0.002)
+        kept(QueryShape)
+        hand_over(("SELECT :a", {"a": 2}), seconds=0.003)
+        kept(QueryShape)
+        hand_over(("SELECT :a", {"a": 3}), seconds=0.001)
+
+        (shape,) = kept(QueryShape)
+        assert (shape.parameters, shape.microseconds) == ({"a": 2}, 3_000)
+
+    def test_values_of_users_are_never_stored(self, client, kept):
+        client.get(LIST)
+
+        (asked,) = [row for row in kept(QueryShape) if "users.fs_uniquifier =" in row.shape]
+        values = asked.parameters
+        assert set(values.values() if isinstance(values, dict) else values) == {None}
+        assert "admin-uniquifier" not in json.dumps([s.parameters for s in kept(QueryShape)])
+
+    def test_long_values_are_cut(self, hand_over, kept):
+        hand_over(("SELECT :a, :b", {"a": "x" * 5_000, "b": 7}))
+
+        assert kept(QueryShape)[0].parameters == {"a": "x" * 200, "b": 7}
+
+    def test_a_value_of_another_kind_leaves_no_trace(self, hand_over, kept):
+        hand_over(("SELECT :a", {"a": object()}))
+
+        assert kept(QueryShape)[0].parameters == {"a": None}
+
+
+class TestSlow:
+    def test_calls_are_kept_with_their_plan(self, app, client, make, kept, monkeypatch):
+        monkeypatch.setitem(app.config, "SLOW_STATEMENT_MS", 0)
+        make.products(3)
+        client.get(LIST)
+
+        slow = [row for row in kept(SlowQuery) if row.line.startswith("backoffice/grid/page")]
+        plans = {row.id: row for row in kept(QueryPlan)}
+
+        assert slow
+        assert {row.route for row in slow} == {LIST}
+        assert "products" in plans[slow[-1].plan_id].plan
+        assert slow[-1].rows == 3
+        assert not slow[-1].failed
+        assert slow[-1].release == "0.1.0"
+
+    def test_what_was_stopped_is_kept_as_failed(self, app, kept):
+        endless = {
+            "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+            "SELECT max(i) FROM n",
+            "postgresql": "SELECT pg_sleep(60)",
+        }
+        with app.test_request_context("/healthz"):
+            app.preprocess_request()
+            kind = db.engine.dialect.name
+            if kind == "sqlite":
+                app.config["STATEMENT_TIMEOUT_MS"], usual = 50, app.config["STATEMENT_TIMEOUT_MS"]
+            else:
+                db.session.execute(text("SET LOCAL statement_timeout = 50"))
+            with pytest.raises(Exception, match=r"interrupted|timeout"):
+                db.session.execute(text(endless[kind]))
+            db.session.rollback()
+            if kind == "sqlite":
+                app.config["STATEMENT_TIMEOUT_MS"] = usual
+
+        (slow,) = kept(SlowQuery)
+        assert slow.failed
+        assert slow.microseconds > 40_000
+
+
+class TestPlans:
+    def test_a_dropped_index_shows_in_the_next_hit(self, app, client, make, kept, monkeypatch):
+        monkeypatch.setattr("backoffice.monitoring.explained.LARGE", 10)
+        make.products(300)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("ANALYZE products"))
+            db.session.rollback()
+        client.get("/admin/products/?sort=price")
+        kept(QueryPlan)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("DROP INDEX ix_products_price_id"))
+        try:
+            client.get("/admin/products/?sort=price")
+            plans = kept(QueryPlan)
+        finally:
+            with app.app_context(), db.engine.begin() as connection:
+                connection.execute(
+                    text("CREATE INDEX ix_products_price_id ON products (price, id)")
+                )
+
+        (worse,) = [row for row in plans if row.worse]
+        before = [row for row in plans if row.shape_id == worse.shape_id and row.id < worse.id]
+        assert "ix_products_price_id" in before[-1].plan
+        assert "ix_products_price_id" not in worse.plan
+        assert "products" in worse.scans or worse.sorts
+
+        client.get("/admin/products/?sort=price")
+
+        back = [row for row in kept(QueryPlan) if row.shape_id == worse.shape_id]
+        assert "ix_products_price_id" in back[-1].plan
+        assert not back[-1].worse
+
+    def test_a_shape_is_explained_once(self, app, hand_over, kept):
+        asked = []
+
+        def note(_connection, _cursor, statement, *_):
+            asked.append(statement)
+
+        for _ in range(2):
+            hand_over("SELECT id FROM products")
+            with app.app_context():
+                event.listen(db.engine, "before_cursor_execute", note)
+            kept(QueryShape)
+            with app.app_context():
+                event.remove(db.engine, "before_cursor_execute", note)
+
+        assert len([statement for statement in asked if statement.startswith("EXPLAIN")]) == 1
+
+    def test_what_cannot_be_explained_is_kept_all_the_same(self, hand_over, kept):
+        hand_over("SELECT no_such_column FROM products", "SELECT id FROM products")
+
+        assert len(kept(QueryShape)) == 2
+        assert len(kept(QueryPlan)) == 1
+
+
+class TestBounds:
+    def test_shapes_slow_calls_and_plans(self, app, hand_over, kept, monkeypatch):
+        monkeypatch.setattr(bounds, "MOST_SHAPES", 20)
+        monkeypatch.setattr(bounds, "MOST_SLOW", 30)
+        monkeypatch.setattr(keep, "ROWS_BETWEEN_PRUNING", 0)
+
+        for page in range(10):
+            hand_over(*(f"SELECT a{page}_{i}" for i in range(20)), seconds=0.2)
+            shapes = kept(QueryShape)
+
+        assert {row.shape for row in shapes} == {f"SELECT a9_{i}" for i in range(20)}
+        assert len(kept(SlowQuery)) <= 30
+        assert {row.shape_id for row in kept(QueryHour)} == {row.id for row in shapes}
+
+    def test_old_hours_go(self, app, hand_over, kept, monkeypatch):
+        monkeypatch.setattr(keep, "ROWS_BETWEEN_PRUNING", 0)
+        hand_over("SELECT 1", route="/old/")
+        kept(PageHour)
+        with app.app_context(), db.engine.begin() as connection:
+            long_ago = datetime.now(UTC) - timedelta(days=15)
+            connection.execute(PageHour.__table__.update().values(hour=long_ago))
+            connection.execute(QueryHour.__table__.update().values(hour=long_ago))
+
+        hand_over("SELECT 1", route="/new/")
+
+        assert [row.route for row in kept(PageHour)] == ["/new/"]
+        assert [row.route for row in kept(QueryHour)] == ["/new/"]
+
+    def test_only_the_last_plans_of_a_shape_stay(self, app, hand_over, kept, monkeypatch):
+        monkeypatch.setattr(bounds, "MOST_PLANS", 2)
+        for other in ("a", "b", "c"):
+            hand_over("SELECT id FROM products")
+            kept(QueryPlan)
+            with app.app_context(), db.engine.begin() as connection:
+                connection.execute(QueryPlan.__table__.update().values(fingerprint=other))
+                keep.keeper()._explained.forget()
+        hand_over("SELECT id FROM products")
+
+        assert len(kept(QueryPlan)) == 2
+
+    def test_what_waits_is_bounded_and_the_rest_counted(self, app, hand_over, monkeypatch):
+        monkeypatch.setattr(keep, "MOST_WAITING", 3)
+        with app.app_context():
+            monitoring.forget()
+
+            for _ in range(5):
+                hand_over("SELECT 1")
+
+            assert keep.keeper().dropped == 2
+            monitoring.forget()
+
+
+class TestBusyDatabase:
+    def test_nothing_is_lost_and_nobody_waits(self, app, hand_over, kept):
+        hand_over("SELECT 1")
+        with app.app_context():
+            with db.engine.begin() as connection:
+                if connection.dialect.name == "sqlite":  # begin() took the write lock
+                    assert not monitoring.flush()
+                else:
+                    connection.execute(text("LOCK TABLE page_hours"))
+                    assert not monitoring.flush()
+            hand_over("SELECT 2")
+
+            assert keep.keeper().dropped == 0
+            assert [row.calls for row in kept(QueryHour)] == [2]
+            assert len(kept(QueryPlan)) == 1
+
+    def test_a_write_that_cannot_be_is_dropped_and_counted(self, app, hand_over, kept, caplog):
+        with app.app_context():
+            monitoring.forget()
+            hand_over("SELECT \0")
+            kept_row = keep.keeper()
+            monitoring.flush()
+            hand_over("SELECT 1")
+
+            lost = kept_row.dropped
+        shapes = {row.shape for row in kept(QueryShape)}
+        assert "SELECT ?" in shapes
+        assert lost == (1 if "postgresql" in app.config["SQLALCHEMY_DATABASE_URI"] else 0)
