@@ -25,6 +25,7 @@ REPORT = "/admin/reports/<any(products, suppliers, categories, countries, months
 BUDGETS = {
     "/": Budget(1),
     "/healthz": Budget(1),
+    "/metrics": Budget(1),
     "/readyz": Budget(3, besides=3),
     "/login": Budget(0, besides=0),
     # Shares nothing with its tables but the ten of each that they show; by day there are thirty.
