@@ -12,7 +12,8 @@ from backoffice.monitoring.deploy.settings import Deployed
 from backoffice.monitoring.health import Finding
 
 LEAST_FREE = 1024**3
-LEAST_FREE_SHARE = 0.05
+TIMES_THE_DATABASE = 2
+"""An import of all there is, and its undo, take about as much as there is."""
 
 
 def check_files(deployed: Deployed) -> Iterator[Finding]:
@@ -54,10 +55,12 @@ def _open_to_others(place: Path, what: str, *, may_read: bool = False) -> Iterat
 def check_disk(deployed: Deployed) -> Iterator[Finding]:
     """There is room for an import, for its undo and for the log of writes."""
     places = {deployed.settings.instance_path, *(f.parent for f in _database_files(deployed))}
+    held = sum(file.stat().st_size for file in _database_files(deployed) if file.exists())
+    wanted = max(LEAST_FREE, TIMES_THE_DATABASE * held)
     for place in sorted(place for place in places if place.exists()):
-        room = shutil.disk_usage(place)
-        if room.free < LEAST_FREE or room.free < LEAST_FREE_SHARE * room.total:
+        free = shutil.disk_usage(place).free
+        if free < wanted:
             yield Finding(
-                f"{place} has {room.free // 1024**2:,} MB left of {room.total // 1024**2:,}",
-                "make room: a full disk stops every write",
+                f"{place} has {free // 1024**2:,} MB left",
+                f"make room for {wanted // 1024**2:,} MB: a full disk stops every write",
             )

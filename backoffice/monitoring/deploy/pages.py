@@ -92,6 +92,7 @@ def _page(deployed: Deployed) -> TestResponse:
     """The page to sign in, which begins a session; asked from the host that is answered."""
     hosts = deployed.config.get("TRUSTED_HOSTS") or ["localhost"]
     scheme = "https" if deployed.settings.secure_cookies else "http"
+    deployed.app.config["QUERY_LOG"] = False  # nobody visited
     client = deployed.app.test_client()
     return client.get("/login", base_url=f"{scheme}://{hosts[0].lstrip('.')}")
 
