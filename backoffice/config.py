@@ -37,6 +37,7 @@ class Settings:
     upload_mb: float = 200.0
     overdue_days: int = 3
     proxies: int = 0
+    hosts: tuple[str, ...] = ()
     query_log: bool = True
     metrics_token: str = ""
     release: str = ""
@@ -70,6 +71,7 @@ class Settings:
             # Browsers refuse the __Host- prefix on a cookie that is not Secure.
             "SESSION_COOKIE_NAME": "__Host-session" if self.secure_cookies else "session",
             "PERMANENT_SESSION_LIFETIME": 12 * 3600,
+            "TRUSTED_HOSTS": list(self.hosts) or None,
             # Bounds every body but that of a file to import; Flask's own form limits bound
             # multipart bodies only.
             "MAX_CONTENT_LENGTH": 4 * 1024 * 1024,
@@ -133,6 +135,7 @@ class Settings:
             upload_mb=_number(environ, "BACKOFFICE_UPLOAD_MB", 200),
             overdue_days=int(_number(environ, "BACKOFFICE_OVERDUE_DAYS", 3)),
             proxies=_proxies(environ.get("BACKOFFICE_PROXIES") or "0"),
+            hosts=tuple(environ.get("BACKOFFICE_HOSTS", "").replace(",", " ").split()),
             query_log=_flag(environ, "BACKOFFICE_QUERY_LOG", default=True),
             metrics_token=environ.get("BACKOFFICE_METRICS_TOKEN", ""),
             release=environ.get("BACKOFFICE_RELEASE", "")[:64],

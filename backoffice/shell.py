@@ -27,7 +27,7 @@ from flask_wtf.csrf import CSRFError
 from markupsafe import Markup, escape
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from backoffice import cache
@@ -121,6 +121,8 @@ def secure(response: Response) -> Response:
 def show_error(error: HTTPException) -> tuple[str, int, list[tuple[str, str]]] | BaseResponse:
     """The error as a page of ours; what the raiser said stands in place of the usual words."""
     if error.code is None or error.code < 400:
+        return error.get_response()
+    if isinstance(error, SecurityError):  # of a host that is not ours, a page has no links
         return error.get_response()
     title, says = SAYS.get(error.code, SAYS[400 if error.code < 500 else 500])
     if error.description and error.description != type(error).description:

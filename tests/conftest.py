@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,25 +191,26 @@ class StaffClient(FlaskClient):
 @pytest.fixture
 def sign_in(app: Flask) -> Callable[[str], StaffClient]:
     """Makes a client that is signed in as a new user with the given role."""
+    return partial(signed_in, app)
+
+
+def signed_in(app: Flask, role: str) -> StaffClient:
+    """A client of ``app`` that is signed in as a new user with the given role."""
     app.test_client_class = StaffClient
+    with app.app_context():
+        user = User(email=f"{role}@example.com", role=role, fs_uniquifier=f"{role}-uniquifier")
+        db.session.add(user)
+        db.session.commit()
+    client = app.test_client()
+    with app.test_request_context():
+        token = generate_csrf()
+        from flask import session as fresh  # noqa: PLC0415
 
-    def sign_in(role: str) -> StaffClient:
-        with app.app_context():
-            user = User(email=f"{role}@example.com", role=role, fs_uniquifier=f"{role}-uniquifier")
-            db.session.add(user)
-            db.session.commit()
-        client = app.test_client()
-        with app.test_request_context():
-            token = generate_csrf()
-            from flask import session as fresh  # noqa: PLC0415
-
-            raw = fresh["csrf_token"]
-        with client.session_transaction() as cookie:
-            cookie.update(_user_id=f"{role}-uniquifier", _fresh=True, csrf_token=raw)
-        client.token = token
-        return client
-
-    return sign_in
+        raw = fresh["csrf_token"]
+    with client.session_transaction() as cookie:
+        cookie.update(_user_id=f"{role}-uniquifier", _fresh=True, csrf_token=raw)
+    client.token = token
+    return client
 
 
 @pytest.fixture

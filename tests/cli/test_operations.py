@@ -246,6 +246,26 @@ class TestDoctor:
         assert "bad  visitors' addresses" in run.stdout
         assert "-> set BACKOFFICE_PROXIES" in run.stdout
 
+    def test_of_a_deployment_is_content_with_one_that_is_complete(self, command, new_database):
+        url = new_database("sqlite")
+        settings = {
+            "SECRET_KEY": "0123456789abcdef" * 4,
+            "BACKOFFICE_SECURE_COOKIES": "1",
+            "BACKOFFICE_PROXIES": "1",
+            "BACKOFFICE_HOSTS": "office.example.com, .office.example.com",
+        }
+        for arguments in (("db", "upgrade"), ("indexes", "build")):
+            command(*arguments, url=url, **settings)
+
+        run = command("doctor", "--deploy", url=url, **settings)
+        wrong = command("doctor", "--deploy", "--workers", "3", url=url)
+
+        assert (run.returncode, run.stderr) == (0, ""), run.stdout
+        assert "ok   sums of the last days" in run.stdout
+        assert wrong.returncode == 1
+        assert "-> set BACKOFFICE_HOSTS" in wrong.stdout
+        assert "bad  processes" in wrong.stdout
+
     def test_says_where_a_database_should_be_that_does_not_open(self, command, tmp_path):
         (tmp_path / "broken.db").write_bytes(b"no database" * 100)
         for place in (tmp_path / "no folder" / "a.db", tmp_path / "broken.db"):
