@@ -116,7 +116,11 @@ def filled(make, count: int) -> dict[str, int]:
         "categories": make.categories(count)[0],
         "customers": make.customers(count)[0],
         "imports": make.imports(count)[0],
+        "performance": make.shape(plans=[("SEARCH", [], False)] * min(count, 20), slow=count),
     }
+    for n in range(count):
+        make.shape(f"SELECT products.c{n}x FROM products", plans=[("SCAN", ["products"], False)])
+        make.page_hour(f"/{count}/{n}")
     records["products"] = make.products(
         count, supplier_id=records["suppliers"], category_id=records["categories"]
     )[0]

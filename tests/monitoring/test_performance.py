@@ -7,10 +7,9 @@ from sqlalchemy import select
 
 from backoffice.database import db
 from backoffice.models import HistoryEntry
-from backoffice.monitoring import flush, queries, shape_queries
+from backoffice.monitoring import queries, shape_queries
 from backoffice.monitoring.asked import PAGE_SORTS, SHAPE_SORTS, Order, Skipped, asked
 from tests import stored
-from tests.budgets import PERFORMANCE
 from tests.pages import visit
 
 SEARCHED = ("SEARCH products USING INDEX ix_products_name_id (name=?)", [], False)
@@ -354,26 +353,3 @@ class TestIndexes:
         [row] = [row for row in cells(page) if "ix_products_price_id" in row[0]]
         assert row[1] == "Present"
         assert "products: price, id" in row[0]
-
-
-class TestBudgets:
-    def test_hold_for_one_and_for_many(self, client, make, statements):
-        fingerprint = make.shape(plans=[SEARCHED], slow=1)
-        make.page_hour()
-        for n in range(30):
-            make.shape(f"SELECT products.c{n}x FROM products", plans=[SEARCHED, WHOLE], slow=3)
-            make.page_hour(f"/admin/{n}")
-        for n in range(15):
-            make.shape(plans=[SEARCHED], route=f"/{n}", slow=1)
-
-        for address, most in PERFORMANCE.items():
-            path = address.replace("<fingerprint>", fingerprint)
-            args = f"?s={fingerprint}.1.1.1" if "statements" in address else ""
-            with client.application.app_context():
-                flush()
-            with statements() as ran:
-                assert client.get(path + args).status_code == 200
-
-            # PostgreSQL is told a limit and asked for its own count.
-            more = 2 * ("SET LOCAL" in " ".join(ran))
-            assert len(ran) <= most + more, "\n".join(ran)
