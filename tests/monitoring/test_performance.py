@@ -119,7 +119,7 @@ class TestShapes:
 
         one, other = cells(visit(client, "/admin/performance/"), "shapes")
 
-        assert "/admin/products/ backoffice/grid/page.py:12 and 1 more" in one[0]
+        assert "/admin/products/ · backoffice/grid/page.py:12 and 1 more" in one[0]
         assert one[1:] == ["12", "0.33", "1.0", "50.0", "1", "–"]
         assert other[1:3] == ["1", "4.0"]
         assert other[-1] == "index search"
