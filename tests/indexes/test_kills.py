@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backoffice.config import ROOT
+from backoffice.database import begins_reading
 from backoffice.indexes.limits import USUAL
 from backoffice.indexes.plan import State, compare, online_indexes
 from tests import stored
@@ -72,9 +73,14 @@ def large(request, new_app):
     return app, environ
 
 
+def reading(app):
+    """A connection that is in nobody's way: SQLite's check of all rows takes seconds."""
+    return begins_reading(stored.engine(app)).connect()
+
+
 def states(app):
     """State of each index of products."""
-    with stored.engine(app).connect() as connection, app.app_context():
+    with reading(app) as connection, app.app_context():
         return {
             index.name: index.state for index in compare(connection) if index.table == "products"
         }
@@ -95,7 +101,7 @@ def drop_all(app):
 
 def unsound(app):
     """What the database itself finds wrong with the indexes of products."""
-    with stored.engine(app).connect() as connection:
+    with reading(app) as connection:
         if connection.dialect.name == "sqlite":
             found = connection.scalars(text("PRAGMA integrity_check('products')")).all()
             return [line for line in found if line != "ok"]
@@ -148,7 +154,7 @@ class TestKilledAtARandomMoment:
         writer.start()
         kills, halfway, again, ends = 0, 0, 0, []
 
-        for _ in range(KILLS):
+        while kills < KILLS:  # a build that ends before its moment is not counted
             with writer.turn:
                 drop_all(app)
             kills += kill_at_random()
@@ -175,6 +181,5 @@ class TestKilledAtARandomMoment:
             f"{1000 * waits[len(waits) * 99 // 100]:.0f} ms, longest {waits[-1]:.2f} s"
         )
         assert writer.failed == []
-        assert kills == KILLS
         assert halfway >= KILLS // 2
         assert waits[-1] < LONGEST[stored.engine(app).dialect.name]
