@@ -159,7 +159,7 @@ def rules(app) -> set[str]:
     }
 
 
-def addresses(rule: str, records: dict[str, int]) -> list[str]:
+def addresses(rule: str, records: dict[str, int | str]) -> list[str]:
     """Where the page is looked at; a report is one page for each of its kinds."""
     if rule.endswith("/lookup/"):
         return [f"{rule}?q={rule.split('/')[2][0]}"]

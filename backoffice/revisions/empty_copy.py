@@ -91,7 +91,7 @@ class _Heard(Watch):
         if kind == "BEGIN":
             self._begun = True
             return
-        if kind == "COMMIT" and self._begun:
+        if kind in {"COMMIT", "ROLLBACK"} and self._begun:  # of nothing that changed anything
             self._begun = False
             return
         if kind in {"SELECT", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE"}:

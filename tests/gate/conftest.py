@@ -27,7 +27,7 @@ class Catalog:
 
     app: Flask
     client: StaffClient
-    records: dict[str, int]
+    records: dict[str, int | str]
 
     @property
     def dialect(self) -> str:
@@ -62,7 +62,9 @@ def filled(app: Flask, size: Wanted = SIZE) -> Catalog:
         fold()
         _analyze(tables)
     records = dict.fromkeys(("suppliers", "categories", "products", "customers", "orders"), 1)
-    records["imports"] = Make(app).imports()[0]
+    make = Make(app)
+    records["imports"] = make.imports()[0]
+    records["performance"] = make.shape(plans=[("SEARCH", [], False)], slow=1)
     return Catalog(app, signed_in(app, "admin"), records)
 
 

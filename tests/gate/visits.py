@@ -44,7 +44,7 @@ class Middle:
         return encode(sort, tuple(getattr(self.row, column.key) for column in sort.columns))
 
 
-def addresses(app: Flask, records: dict[str, int]) -> list[str]:
+def addresses(app: Flask, records: dict[str, int | str]) -> list[str]:
     """All of them, each once.
 
     :param records: A record in each section, as ``tests.test_access.address`` wants it.
@@ -66,7 +66,7 @@ def _rules(app: Flask) -> list[str]:
     )
 
 
-def _of_rule(rule: str, records: dict[str, int]) -> Iterator[str]:
+def _of_rule(rule: str, records: dict[str, int | str]) -> Iterator[str]:
     if kinds := re.search(r"<any\(([\w, ]+)\):\w+>", rule):
         yield from (rule.replace(kinds[0], kind) for kind in kinds[1].split(", "))
     else:
@@ -183,7 +183,7 @@ def _typed(value: Any) -> str:
     return value if isinstance(value, str) else exact_to_text(value)
 
 
-def _of_periods(records: dict[str, int]) -> Iterator[str]:
+def _of_periods(records: dict[str, int | str]) -> Iterator[str]:
     """Dashboard and reports in each period, order and of each subject."""
     today = datetime.now(UTC).date()
     custom = {"from": str(today - timedelta(days=200)), "to": str(today - timedelta(days=80))}
