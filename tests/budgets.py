@@ -94,8 +94,8 @@ BUDGETS = {
     # A shape, its hours, places, plans and slow calls.
     "/admin/performance/shapes/<fingerprint>/": Budget(6, rows=1, besides=4),
     "/admin/performance/statements/": Budget(2),
-    # Some for each table of the database, however many rows it has; sizes, and on SQLite all plans, by
-    # which uses are counted.
+    # Some for each table of the database, however many rows it has; sizes, and on SQLite the plans
+    # by which uses are counted.
     "/admin/performance/indexes/": Budget(60, rows=2, besides=300),
     "/admin/imports/": Budget(2, rows=1, besides=2),
     "/admin/imports/new/": Budget(1),
