@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from time import monotonic
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from backoffice.database import Base
+from backoffice.database import Base, is_busy
 from backoffice.monitoring.pending import Sample
 from backoffice.querylog.plans import Plan, explain, named_in
 
@@ -19,6 +20,9 @@ SECONDS_BETWEEN = 60.0
 
 SECONDS_AT_ONCE = 0.2
 """How long statements are explained before what waits has to be written."""
+
+PATIENCE_MS = 100
+"""How long a statement that is explained waits for a table that somebody has locked."""
 
 LARGE = 10_000
 """Rows; the plans of smaller tables come and go, and it does not matter."""
@@ -33,49 +37,65 @@ POSTGRESQL_STAMP = text(
 
 
 class Explained:
-    """What this process has explained: when, and with which indexes."""
+    """What this process has explained: when, with which indexes, and whether there was a plan."""
 
     def __init__(self) -> None:
-        self._done: dict[str, tuple[str, float]] = {}
-        self._waiting: dict[str, Sample] = {}
+        self._done: dict[str, tuple[str, float, bool]] = {}
 
     def plans(
         self, connection: Connection, seen: Mapping[str, Sample], slow: Mapping[str, Sample]
     ) -> dict[str, Plan]:
         """Fingerprint -> plan of what was seen first, slow, or with other indexes than now.
 
-        What takes too long now is done at the next call.
+        What takes too long now, or waits for a table, is due when it is seen again.
         """
         stamp = _stamp_of_indexes(connection)
-        self._waiting |= {
-            shape: sample
+        due = [
+            shape
             for shape, sample in seen.items()
             if sample.statement.lstrip("( \n")[:6].upper().startswith(PLANNED)
             and self._is_due(shape, stamp, shape in slow)
-        }
-        self._waiting |= {shape: slow[shape] for shape in slow if shape in self._waiting}
+        ]
         until = monotonic() + SECONDS_AT_ONCE
         found: dict[str, Plan] = {}
-        for shape in sorted(self._waiting, key=lambda shape: shape not in slow):
-            if found and monotonic() > until:
-                break
-            sample = self._waiting.pop(shape)
-            self._done[shape] = stamp, monotonic()
-            try:
-                found[shape] = explain(connection, sample.statement, sample.parameters)
-            except DBAPIError as error:
-                if error.connection_invalidated:
-                    raise
+        with _waiting_little(connection):
+            for shape in sorted(due, key=lambda shape: shape not in slow):
+                if monotonic() > until:
+                    break
+                sample = slow.get(shape, seen[shape])
+                try:
+                    found[shape] = explain(connection, sample.statement, sample.parameters)
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        raise
+                    if is_busy(error):
+                        break
+                self._done[shape] = stamp, monotonic(), shape in found
         return found
 
     def _is_due(self, shape: str, stamp: str, is_slow: bool) -> bool:
-        before, at = self._done.get(shape, ("", 0.0))
+        before, at, _ = self._done.get(shape, ("", 0.0, False))
         return before != stamp or (is_slow and monotonic() - at > SECONDS_BETWEEN)
 
-    def forget(self, shapes: Mapping[str, object] | None = None) -> None:
-        """Explain them anew, by default all, when they are seen again."""
-        for shape in list(self._done) if shapes is None else shapes:
-            self._done.pop(shape, None)
+    def forget(self, shapes: Iterable[str]) -> None:
+        """Explain them anew when they are seen again, but not what the database did not take."""
+        for shape in shapes:
+            if shape in self._done and self._done[shape][2]:
+                del self._done[shape]
+
+
+@contextmanager
+def _waiting_little(connection: Connection) -> Iterator[None]:
+    """Have PostgreSQL give a locked table up soon: the statements may be about any table."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    connection.execute(text(f"SET lock_timeout = '{PATIENCE_MS}ms'"))
+    try:
+        yield
+    finally:
+        if not connection.invalidated:
+            connection.execute(text("RESET lock_timeout"))
 
 
 def _stamp_of_indexes(connection: Connection) -> str:

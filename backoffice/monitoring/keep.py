@@ -64,9 +64,11 @@ class Keeper:
 
     def _forget(self) -> None:
         self._pid = os.getpid()
-        self._lock, self._ends = Lock(), Event()
+        # Writing may wait for the database; who only counts does not wait for that.
+        self._lock, self._writing, self._ends = Lock(), Lock(), Event()
         self._thread: Thread | None = None
         self._waiting: deque[Record] = deque()
+        self._counted: list[Record] = []
         self._pending, self._explained = Pending(), Explained()
         self._written, self._prune_at, self._write_at = 0, 0.0, 0.0
 
@@ -77,7 +79,7 @@ class Keeper:
         """
         if self._pid != os.getpid():
             self._forget()
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) + len(self._counted) >= MOST_WAITING:
             self.dropped += 1
             return
         self._waiting.append(record)
@@ -105,8 +107,9 @@ class Keeper:
 
     def forget(self) -> None:
         """Let go of all that waits, and explain everything anew."""
-        with self._lock:
+        with self._writing, self._lock:
             self._waiting.clear()
+            self._counted.clear()
             self._pending, self._explained = Pending(), Explained()
             self.dropped = self._told = 0
 
@@ -115,7 +118,7 @@ class Keeper:
 
         :param if_due: Only add up what nobody would miss as yet.
         """
-        with self._lock, self.app.app_context():
+        with self._writing, self.app.app_context():
             try:
                 self._add_up()
                 if if_due and not self._pending.slow and monotonic() < self._write_at:
@@ -138,16 +141,22 @@ class Keeper:
     def count(self) -> None:
         """Have the requests up to now in the metrics."""
         with self._lock, self.app.app_context():
-            self._add_up()
+            self._count()
 
-    def _add_up(self) -> None:
+    def _count(self) -> None:
         records = []
         while self._waiting:
             records.append(self._waiting.popleft())
-        if self.app.config["QUERY_LOG"]:
-            self.dropped += self._pending.add(records, now())
         metrics.count(self.app, records, self.dropped - self._told)
         self._told = self.dropped
+        if self.app.config["QUERY_LOG"]:
+            self._counted += records
+
+    def _add_up(self) -> None:
+        with self._lock:
+            self._count()
+            records, self._counted = self._counted, []
+        self.dropped += self._pending.add(records, now())
 
     def _write(self) -> None:
         pending = self._pending
@@ -160,10 +169,12 @@ class Keeper:
             plans = self._explained.plans(connection, pending.shapes, slow)
         try:
             with writes_at_once(engine).begin() as connection:
-                write(connection, pending, plans, now())
+                unplanned = write(connection, pending, plans, now())
         except Exception:
             self._explained.forget(plans)
             raise
+        # Somebody else has deleted them: with the log, or as too many.
+        self._explained.forget(unplanned)
         self._pending = Pending()
         self._written += len(pending.shapes) + len(pending.sums) + len(pending.slow)
 

@@ -29,8 +29,11 @@ LONGEST_PLAN = 8_000
 
 def write(
     connection: Connection, pending: Pending, plans: Mapping[str, Plan], now: datetime
-) -> None:
-    """Write ``pending``, and ``plans`` by fingerprint where they differ from the last ones."""
+) -> list[str]:
+    """Write ``pending``, and ``plans`` by fingerprint where they differ from the last ones.
+
+    Returns the fingerprints of which no plan is kept.
+    """
     if connection.dialect.name == "postgresql":
         # To lose the last seconds of the log in a power cut does not matter; waiting does.
         connection.execute(
@@ -42,9 +45,9 @@ def write(
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
     ids = _write_shapes(connection, pending.shapes, now)
     _write_sums(connection, pending, ids)
-    if plans or pending.slow:
-        current = _write_plans(connection, pending.shapes, plans, ids, now)
-        _write_slow(connection, pending.slow, ids, current)
+    current = _write_plans(connection, pending.shapes, plans, ids, now)
+    _write_slow(connection, pending.slow, ids, current)
+    return [shape for shape, key in ids.items() if key not in current]
 
 
 def release() -> str:

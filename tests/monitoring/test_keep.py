@@ -3,14 +3,17 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
+from time import monotonic
 
 import pytest
 from sqlalchemy import event, select, text
 
 from backoffice import monitoring
 from backoffice.database import db
-from backoffice.models import PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
-from backoffice.monitoring import bounds, keep
+from backoffice.models import QUERY_LOG, PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
+from backoffice.monitoring import bounds, explained, keep
+from backoffice.monitoring.explained import Explained
 from backoffice.querylog import Record
 
 LIST = "/admin/products/"
@@ -219,6 +222,34 @@ class TestPlans:
 
         assert len(kept(QueryPlan)) == 1
 
+    def test_what_took_too_long_is_explained_when_it_is_seen_again(
+        self, hand_over, kept, monkeypatch
+    ):
+        late = "SELECT id FROM products", "SELECT name FROM products"
+        with monkeypatch.context() as hurried:
+            hurried.setattr(explained, "SECONDS_AT_ONCE", -1)
+            hand_over(*late)
+            assert kept(QueryPlan) == []
+        hand_over("SELECT sku FROM products")
+        assert len(kept(QueryPlan)) == 1
+
+        hand_over(*late)
+
+        assert len(kept(QueryPlan)) == 3
+
+    def test_what_somebody_deleted_is_explained_anew(self, app, hand_over, kept):
+        hand_over("SELECT id FROM products")
+        kept(QueryPlan)
+        with app.app_context(), db.engine.begin() as connection:
+            for table in QUERY_LOG:
+                connection.execute(table.delete())
+
+        for _ in range(2):
+            hand_over("SELECT id FROM products")
+            plans = kept(QueryPlan)
+
+        assert len(plans) == 1
+
     def test_what_cannot_be_explained_is_kept_all_the_same(self, hand_over, kept):
         hand_over("SELECT no_such_column FROM products", "SELECT id FROM products")
 
@@ -261,7 +292,7 @@ class TestBounds:
             kept(QueryPlan)
             with app.app_context(), db.engine.begin() as connection:
                 connection.execute(QueryPlan.__table__.update().values(fingerprint=other))
-                keep.keeper()._explained.forget()
+                keep.keeper()._explained = Explained()
         hand_over("SELECT id FROM products")
 
         assert len(kept(QueryPlan)) == 2
@@ -351,6 +382,33 @@ class TestBusyDatabase:
             assert keep.keeper().dropped == 0
             assert [row.calls for row in kept(QueryHour)] == [2]
             assert len(kept(QueryPlan)) == 1
+
+    def test_a_locked_table_holds_nothing_up(self, app, hand_over, kept):
+        asked = [f"SELECT id AS a{n} FROM products" for n in range(10)]
+        hand_over(*asked)
+        with app.app_context(), db.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("LOCK TABLE products"))
+            started = monotonic()
+            assert len(kept(QueryShape)) == 10
+            assert monotonic() - started < 2
+            with db.engine.connect() as other:
+                if other.dialect.name == "postgresql":
+                    assert other.scalar(text("SHOW lock_timeout")) == "5s"
+
+        hand_over(*asked)
+
+        assert len(kept(QueryPlan)) == 10
+
+    def test_who_counts_does_not_wait_for_who_writes(self, app, hand_over, kept):
+        hand_over("SELECT 1")
+        with app.app_context(), keep.keeper()._writing:
+            counting = Thread(target=keep.keeper().count)
+            counting.start()
+            counting.join(5)
+
+            assert not counting.is_alive()
+        assert [row.calls for row in kept(QueryHour)] == [1]
 
     def test_a_process_that_was_forked_begins_by_itself(self, app, hand_over, kept):
         hand_over("SELECT 1")

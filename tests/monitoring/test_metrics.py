@@ -82,6 +82,7 @@ class TestFigures:
 
         assert figures()["backoffice_requests_total"][LIST, "GET", "200"] >= 1
         with app.app_context():
+            assert not keep.keeper()._counted
             assert not keep.keeper()._pending
 
     def test_what_is_in_use_is_told(self, app, figures):
