@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,13 +55,16 @@ def _prune_shapes(connection: Connection) -> int:
     return connection.execute(delete(QueryShape).where(QueryShape.id.in_(gone))).rowcount
 
 
-def prune_plans(connection: Connection, shape_id: int) -> None:
-    """Leave the last plans of one shape."""
-    newest = (
-        select(QueryPlan.id).where(QueryPlan.shape_id == shape_id).order_by(QueryPlan.id.desc())
+def prune_plans(connection: Connection, shapes: Iterable[int]) -> None:
+    """Leave the last plans of those of ``shapes`` that have too many."""
+    too_many = (
+        select(QueryPlan.shape_id)
+        .where(QueryPlan.shape_id.in_(list(shapes)))
+        .group_by(QueryPlan.shape_id)
+        .having(func.count() > MOST_PLANS)
     )
-    last = connection.scalar(newest.offset(MOST_PLANS).limit(1))
-    if last is not None:
-        connection.execute(
-            delete(QueryPlan).where(QueryPlan.shape_id == shape_id, QueryPlan.id <= last)
-        )
+    for shape in connection.scalars(too_many).all():
+        its = QueryPlan.shape_id == shape
+        newest = select(QueryPlan.id).where(its).order_by(QueryPlan.id.desc())
+        last = newest.offset(MOST_PLANS).limit(1).scalar_subquery()
+        connection.execute(delete(QueryPlan).where(its, QueryPlan.id <= last))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import aliased
 
 from backoffice.database import Base, is_busy
-from backoffice.monitoring.pending import Sample
+from backoffice.models import QueryPlan, QueryShape
+from backoffice.monitoring.pending import SECRET, Sample
+from backoffice.querylog.parameters import from_json
 from backoffice.querylog.plans import Plan, explain, named_in
 
 PLANNED = ("SELECT", "WITH", "UPDATE", "DELETE")
@@ -36,6 +41,18 @@ POSTGRESQL_STAMP = text(
 )
 
 
+LONGEST_PLAN = 8_000
+"""Characters that are kept."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A plan, and whether it is worse than the last that is kept of its shape."""
+
+    plan: Plan
+    worse: bool
+
+
 class Explained:
     """What this process has explained: when, with which indexes, and whether there was a plan."""
 
@@ -44,7 +61,7 @@ class Explained:
 
     def plans(
         self, connection: Connection, seen: Mapping[str, Sample], slow: Mapping[str, Sample]
-    ) -> dict[str, Plan]:
+    ) -> dict[str, Judged]:
         """Fingerprint -> plan of what was seen first, slow, or with other indexes than now.
 
         What takes too long now, or waits for a table, is due when it is seen again.
@@ -71,7 +88,22 @@ class Explained:
                     if is_busy(error):
                         break
                 self._done[shape] = stamp, monotonic(), shape in found
-        return found
+            return self._judged(connection, found)
+
+    def _judged(self, connection: Connection, found: Mapping[str, Plan]) -> dict[str, Judged]:
+        judged = {}
+        before = _last_plans(connection, found)
+        for shape, plan in found.items():
+            last = before.get(shape)
+            try:
+                worse = last is not None and got_worse(connection, plan, last)
+            except DBAPIError as error:
+                if error.connection_invalidated or not is_busy(error):
+                    raise
+                del self._done[shape]
+            else:
+                judged[shape] = Judged(plan, worse)
+        return judged
 
     def _is_due(self, shape: str, stamp: str, is_slow: bool) -> bool:
         before, at, _ = self._done.get(shape, ("", 0.0, False))
@@ -104,7 +136,55 @@ def _stamp_of_indexes(connection: Connection) -> str:
     return str(connection.scalar(POSTGRESQL_STAMP))
 
 
-def got_worse(connection: Connection, statement: str, plan: Plan, before: Plan) -> bool:
+def _last_plans(connection: Connection, shapes: Iterable[str]) -> dict[str, Any]:
+    """Fingerprint -> the last plan that is kept, with the sample that the shape has until now."""
+    newest = aliased(QueryPlan)
+    last = select(func.max(newest.id)).where(newest.shape_id == QueryShape.id).scalar_subquery()
+    found = connection.execute(
+        select(
+            QueryShape.fingerprint,
+            QueryShape.statement,
+            QueryShape.parameters,
+            QueryPlan.plan,
+            QueryPlan.scans,
+            QueryPlan.sorts,
+        )
+        .join(QueryPlan, QueryPlan.id == last)
+        .where(QueryShape.fingerprint.in_(list(shapes)))
+    )
+    return {row.fingerprint: row for row in found}
+
+
+def got_worse(connection: Connection, plan: Plan, last: Any) -> bool:
+    """Whether ``plan`` is worse than the ``last`` one, and not because of its values alone.
+
+    PostgreSQL plans the same statement otherwise for other values: so those of the sample before
+    have to be planned worse as well. Of a plan that was cut nothing can be said.
+    """
+    if len(last.plan) >= LONGEST_PLAN:
+        return False
+    before = Plan(last.plan, tuple(last.scans), (), last.sorts)
+    if not _is_worse(connection, last.statement, plan, before):
+        return False
+    again = _plan_of_sample(connection, last)
+    return again is None or _is_worse(connection, last.statement, again, before)
+
+
+def _plan_of_sample(connection: Connection, last: Any) -> Plan | None:
+    """None where its values were not kept."""
+    if SECRET.search(last.statement):
+        return None
+    try:
+        return explain(connection, last.statement, from_json(last.parameters))
+    except DBAPIError as error:
+        if is_busy(error):
+            raise
+    except (KeyError, ValueError, TypeError, AttributeError):
+        pass
+    return None
+
+
+def _is_worse(connection: Connection, statement: str, plan: Plan, before: Plan) -> bool:
     """Whether ``plan`` reads a large table whole, or sorts one, where ``before`` did not."""
     if not plan.worse_than(before):
         return False

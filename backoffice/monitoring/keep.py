@@ -12,7 +12,7 @@ import os
 from collections import deque
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
-from time import monotonic
+from time import monotonic, sleep
 
 from flask import Flask, current_app
 
@@ -42,6 +42,12 @@ SECONDS_TO_END = 2.0
 
 MOST_WAITING = 5_000
 """Records of requests that were not added up yet: more than can be answered between two looks."""
+
+SHAPES_AT_ONCE = 100
+"""Written in one transaction: others wait for the one writer of SQLite meanwhile."""
+
+SECONDS_FOR_OTHERS = 0.005
+"""Between two of them; who waits asks each 2 ms."""
 
 MOST_STEPS = 50
 """Of deleting, one after the other."""
@@ -97,7 +103,10 @@ class Keeper:
         ends = self._ends
         while not ends.wait(SECONDS_BETWEEN):
             self.flush(if_due=True)
-        self.flush()
+        until = monotonic() + SECONDS_TO_END
+        # Another process of the server ends, and writes, at the same time.
+        while not self.flush() and monotonic() < until:
+            sleep(SECONDS_FOR_OTHERS)
 
     def end(self) -> None:
         """Write what waits, if that goes quickly, and work no more."""
@@ -168,15 +177,19 @@ class Keeper:
         with reading.connect() as connection:
             plans = self._explained.plans(connection, pending.shapes, slow)
         try:
-            with writes_at_once(engine).begin() as connection:
-                unplanned = write(connection, pending, plans, now())
+            while pending:
+                part = pending.part(SHAPES_AT_ONCE)
+                with writes_at_once(engine).begin() as connection:
+                    unplanned = write(connection, part, plans, now())
+                # Somebody else has deleted them: with the log, or as too many.
+                self._explained.forget(unplanned)
+                pending.remove(part)
+                self._written += len(part.shapes) + len(part.sums) + len(part.slow)
+                if pending:
+                    sleep(SECONDS_FOR_OTHERS)
         except Exception:
-            self._explained.forget(plans)
+            self._explained.forget(set(plans) & set(pending.shapes))
             raise
-        # Somebody else has deleted them: with the log, or as too many.
-        self._explained.forget(unplanned)
-        self._pending = Pending()
-        self._written += len(pending.shapes) + len(pending.sums) + len(pending.slow)
 
     def _prune_now_and_then(self) -> None:
         """In small steps, so that nobody waits long for SQLite's one writer."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from backoffice.querylog.parameters import kinds_of, to_json
@@ -86,7 +87,27 @@ class Pending:
     slow: list[Slow] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.pages)
+        return bool(self.pages or self.shapes)
+
+    def part(self, shapes: int) -> Pending:
+        """All pages, and so many shapes with what waits of them: it stays until ``remove``."""
+        some = dict(islice(self.shapes.items(), shapes))
+        return Pending(
+            some,
+            {key: found for key, found in self.sums.items() if key[0] in some},
+            dict(self.pages),
+            [call for call in self.slow if call.fingerprint in some],
+        )
+
+    def remove(self, part: Pending) -> None:
+        """Let go of a part."""
+        for shape in part.shapes:
+            del self.shapes[shape]
+        for key in part.sums:
+            del self.sums[key]
+        for page in part.pages:
+            del self.pages[page]
+        self.slow = [call for call in self.slow if call.fingerprint not in part.shapes]
 
     def add(self, records: Iterable[Record], now: datetime) -> int:
         """Add ``records`` up as of ``now``; returns how many entries found no place."""

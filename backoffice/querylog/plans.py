@@ -55,12 +55,14 @@ class Plan:
     @property
     def whole(self) -> Counter[str]:
         """How often each table, or name that the statement gives it, is read whole."""
-        return Counter(first or second for first, second in WHOLE.findall(self.text))
+        return Counter(
+            first or second for first, second in WHOLE.findall(without_values(self.text))
+        )
 
     @property
     def sorted(self) -> int:
         """How often rows are sorted."""
-        return len(SORTED.findall(self.text))
+        return len(SORTED.findall(without_values(self.text)))
 
     def worse_than(self, before: Plan) -> bool:
         """It reads a table whole that ``before`` did not, or sorts where ``before`` did not.

@@ -8,12 +8,14 @@ from time import monotonic
 
 import pytest
 from sqlalchemy import event, select, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backoffice import monitoring
 from backoffice.database import db
 from backoffice.models import QUERY_LOG, PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
 from backoffice.monitoring import bounds, explained, keep
 from backoffice.monitoring.explained import Explained
+from backoffice.monitoring.write import write
 from backoffice.querylog import Record
 
 LIST = "/admin/products/"
@@ -200,6 +202,48 @@ class TestPlans:
         back = [row for row in kept(QueryPlan) if row.shape_id == worse.shape_id]
         assert "ix_products_price_id" in back[-1].plan
         assert not back[-1].worse
+
+    def test_is_not_worse_for_its_values_alone(self, app, make, hand_over, kept, monkeypatch):
+        monkeypatch.setattr(explained, "LARGE", 10)
+        make.products(300)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("UPDATE products SET name = 'often' WHERE id % 100 <> 0"))
+            connection.execute(text("ANALYZE products"))
+            mark = "?" if connection.dialect.name == "sqlite" else "%(a)s"
+
+        def ask(name, seconds):
+            values = (name,) if mark == "?" else {"a": name}
+            asked = f"SELECT description FROM products WHERE name = {mark}"
+            hand_over((asked, values), seconds=seconds)
+            plans = kept(QueryPlan)
+            keep.keeper()._explained._done.clear()
+            return plans
+
+        with app.app_context():
+            ask("rare", 0.002)
+            plans = ask("often", 0.001)
+
+        if mark != "?":
+            assert "Seq Scan" not in plans[0].plan
+            assert "Seq Scan" in plans[1].plan
+        assert not any(plan.worse for plan in plans)
+
+    def test_that_was_cut_is_compared_with_no_other(self, app, make, hand_over, kept, monkeypatch):
+        monkeypatch.setattr(explained, "LARGE", 10)
+        monkeypatch.setattr(explained, "LONGEST_PLAN", 5)
+        make.products(300)
+        hand_over("SELECT id FROM products WHERE description = 'x'")
+        kept(QueryPlan)
+        with app.app_context(), db.engine.begin() as connection:
+            # As one whose text is cut before it comes to the whole read.
+            connection.execute(QueryPlan.__table__.update().values(plan="Limit", fingerprint="a"))
+            keep.keeper()._explained._done.clear()
+        hand_over("SELECT id FROM products WHERE description = 'x'")
+
+        plans = kept(QueryPlan)
+
+        assert len(plans) == 2
+        assert not plans[1].worse
 
     def test_a_shape_is_explained_once(self, app, hand_over, kept):
         asked = []
@@ -399,6 +443,39 @@ class TestBusyDatabase:
         hand_over(*asked)
 
         assert len(kept(QueryPlan)) == 10
+
+    def test_many_shapes_are_written_in_several_transactions(
+        self, app, hand_over, kept, monkeypatch
+    ):
+        monkeypatch.setattr(keep, "SHAPES_AT_ONCE", 10)
+        parts = []
+
+        def interrupt(connection, part, *rest):
+            parts.append(len(part.shapes))
+            if len(parts) == 3:
+                raise PoolTimeout
+            return write(connection, part, *rest)
+
+        monkeypatch.setattr(keep, "write", interrupt)
+        for n in range(25):
+            hand_over(f"SELECT {'a' * (n + 1)} FROM products", seconds=0.2)
+        with app.app_context():
+            assert not monitoring.flush()
+        hand_over("SELECT a FROM products")
+
+        assert sum(row.calls for row in kept(QueryHour)) == 26
+        assert sum(row.requests for row in kept(PageHour)) == 26
+        assert len(kept(SlowQuery)) == 25
+        assert parts == [10, 10, 5, 6]
+
+    def test_plans_of_many_shapes_are_one_insert(self, app, hand_over, kept, statements):
+        hand_over(*(f"SELECT id AS {'a' * (n + 1)} FROM products" for n in range(30)))
+
+        with statements() as ran:
+            kept(QueryShape)
+
+        assert sum("INSERT INTO query_plans" in statement for statement in ran) == 1
+        assert not any(statement.startswith("DELETE FROM query_plans") for statement in ran)
 
     def test_who_counts_does_not_wait_for_who_writes(self, app, hand_over, kept):
         hand_over("SELECT 1")
