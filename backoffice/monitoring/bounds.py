@@ -28,6 +28,9 @@ STEP = 100
 def prune(connection: Connection, now: datetime) -> bool:
     """Delete a little of what is too old or too much; whether there was any."""
     gone = sum(_prune_hours(connection, model, most, now) for model, most in HOURS.items())
+    long_ago = now - timedelta(days=DAYS)
+    for column in (SlowQuery.at, QueryShape.last_seen):
+        gone += _prune_old(connection, column, long_ago)
     newest = select(SlowQuery.id).order_by(SlowQuery.id.desc())
     last = connection.scalar(newest.offset(MOST_SLOW).limit(1))
     if last is not None:
@@ -41,6 +44,12 @@ def _prune_hours(connection: Connection, model: Any, most: int, now: datetime) -
     if oldest is None or (oldest >= now - timedelta(days=DAYS) and count <= most):
         return 0
     return connection.execute(delete(model).where(model.hour == oldest)).rowcount
+
+
+def _prune_old(connection: Connection, column: Any, long_ago: datetime) -> int:
+    key = column.class_.id
+    old = connection.scalars(select(key).where(column < long_ago).limit(STEP)).all()
+    return connection.execute(delete(column.class_).where(key.in_(old))).rowcount if old else 0
 
 
 def _prune_shapes(connection: Connection) -> int:

@@ -329,6 +329,22 @@ class TestBounds:
         assert [row.route for row in kept(PageHour)] == ["/new/"]
         assert [row.route for row in kept(QueryHour)] == ["/new/"]
 
+    def test_old_calls_and_shapes_go_with_what_is_known_of_them(
+        self, app, hand_over, kept, monkeypatch
+    ):
+        monkeypatch.setattr(keep, "ROWS_BETWEEN_PRUNING", 0)
+        monkeypatch.setattr(bounds, "STEP", 2)
+        hand_over(*(f"SELECT {'a' * n} FROM products" for n in range(1, 6)), "SELECT id", seconds=1)
+        kept(QueryShape)
+        long_ago = datetime.now(UTC) - timedelta(days=15)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(QueryShape.__table__.update().values(last_seen=long_ago))
+            connection.execute(SlowQuery.__table__.update().values(at=long_ago))
+        hand_over("SELECT id", seconds=1)
+
+        assert len(kept(SlowQuery)) == 1
+        assert [row.shape for row in kept(QueryShape)] == ["SELECT id"]
+
     def test_only_the_last_plans_of_a_shape_stay(self, app, hand_over, kept, monkeypatch):
         monkeypatch.setattr(bounds, "MOST_PLANS", 2)
         for other in ("a", "b", "c"):
