@@ -26,6 +26,9 @@ SECONDS_BETWEEN = 60.0
 SECONDS_AT_ONCE = 0.2
 """How long statements are explained before what waits has to be written."""
 
+UNTAKEN = (ValueError, OverflowError)
+"""What drivers raise for values that they cannot send: half a sign, a number beyond 64 bits."""
+
 PATIENCE_MS = 100
 """How long a statement that is explained waits for a table that somebody has locked."""
 
@@ -82,6 +85,8 @@ class Explained:
                 sample = slow.get(shape, seen[shape])
                 try:
                     found[shape] = explain(connection, sample.statement, sample.parameters)
+                except UNTAKEN:
+                    pass
                 except DBAPIError as error:
                     if error.connection_invalidated:
                         raise
@@ -179,7 +184,7 @@ def _plan_of_sample(connection: Connection, last: Any) -> Plan | None:
     except DBAPIError as error:
         if is_busy(error):
             raise
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, *UNTAKEN):
         pass
     return None
 

@@ -10,17 +10,20 @@ import atexit
 import logging
 import os
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 from time import monotonic, sleep
 
 from flask import Flask, current_app
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError
 
 from backoffice import querylog
 from backoffice.database import begins_reading, db, is_busy, writes_at_once
 from backoffice.monitoring import metrics
 from backoffice.monitoring.bounds import prune
-from backoffice.monitoring.explained import Explained
+from backoffice.monitoring.explained import Explained, Judged
 from backoffice.monitoring.pending import Pending
 from backoffice.monitoring.write import write
 from backoffice.querylog import UNRECORDED, Record
@@ -58,6 +61,11 @@ NAME = "kept_query_log"
 def now() -> datetime:
     """The moment that entries are put down to."""
     return datetime.now(UTC)
+
+
+def _engine() -> Engine:
+    """For writes that nobody waits for, nor hears of."""
+    return writes_at_once(db.engine.execution_options(**{UNRECORDED: True}))
 
 
 class Keeper:
@@ -179,8 +187,11 @@ class Keeper:
         try:
             while pending:
                 part = pending.part(SHAPES_AT_ONCE)
-                with writes_at_once(engine).begin() as connection:
-                    unplanned = write(connection, part, plans, now())
+                try:
+                    unplanned = self._write_part(part, plans)
+                except DataError:
+                    part.forget_values()
+                    unplanned = self._write_part(part, plans)
                 # Somebody else has deleted them: with the log, or as too many.
                 self._explained.forget(unplanned)
                 pending.remove(part)
@@ -191,14 +202,17 @@ class Keeper:
             self._explained.forget(set(plans) & set(pending.shapes))
             raise
 
+    def _write_part(self, part: Pending, plans: Mapping[str, Judged]) -> list[str]:
+        with _engine().begin() as connection:
+            return write(connection, part, plans, now())
+
     def _prune_now_and_then(self) -> None:
         """In small steps, so that nobody waits long for SQLite's one writer."""
         if self._written < ROWS_BETWEEN_PRUNING and monotonic() < self._prune_at:
             return
         self._written, self._prune_at = 0, monotonic() + SECONDS_BETWEEN_PRUNING
-        engine = writes_at_once(db.engine.execution_options(**{UNRECORDED: True}))
         for _ in range(MOST_STEPS):
-            with engine.begin() as connection:
+            with _engine().begin() as connection:
                 if not prune(connection, now()):
                     return
 

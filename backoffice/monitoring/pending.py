@@ -99,6 +99,11 @@ class Pending:
             [call for call in self.slow if call.fingerprint in some],
         )
 
+    def forget_values(self) -> None:
+        """Leave out all values, as one that the database does not take would lose the rest."""
+        for sample in (*self.shapes.values(), *(call.sample for call in self.slow)):
+            sample.parameters = _each(sample.parameters, lambda _: None)
+
     def remove(self, part: Pending) -> None:
         """Let go of a part."""
         for shape in part.shapes:
@@ -189,9 +194,9 @@ def stored_values(sample: Sample) -> Any:
         written = to_json(values)
     except TypeError:
         return _each(values, lambda _: None)
-    if len(json.dumps(written)) <= LONGEST_VALUES:
-        return written
-    return _each(written, _cut)
+    if len(json.dumps(written)) > LONGEST_VALUES:
+        written = _each(written, _cut)
+    return _storable(written)
 
 
 def stored_kinds(sample: Sample) -> Any:
@@ -205,6 +210,15 @@ def _each(values: Any, change: Any) -> Any:
     if isinstance(values, dict):
         return {name: change(value) for name, value in values.items()}
     return [change(value) for value in values]
+
+
+def _storable(value: Any) -> Any:
+    """``value`` as PostgreSQL takes it: it has no text with a NUL."""
+    if isinstance(value, dict):
+        return {name: _storable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def _cut(value: Any) -> Any:

@@ -131,6 +131,21 @@ class TestSamples:
 
         assert kept(QueryShape)[0].parameters == {"a": None}
 
+    @pytest.mark.parametrize("value", ["a\0b", "\ud800", float("nan"), 2**70])
+    def test_a_value_that_the_database_does_not_take_loses_nothing_else(
+        self, app, hand_over, kept, value
+    ):
+        with app.app_context():
+            is_sqlite = db.engine.dialect.name == "sqlite"
+        asked = ("SELECT ?", (value,)) if is_sqlite else ("SELECT %(a)s", {"a": value})
+        hand_over(asked, "SELECT id FROM products", seconds=0.2)
+
+        shapes = kept(QueryShape)
+        assert {row.shape for row in shapes} == {"SELECT ?", "SELECT id FROM products"}
+        assert len(kept(SlowQuery)) == 2
+        if value == "a\0b":
+            assert "a\ufffdb" in str([row.parameters for row in shapes])
+
 
 class TestSlow:
     def test_calls_are_kept_with_their_plan(self, app, client, make, kept, monkeypatch):
