@@ -75,9 +75,10 @@ class Keeper:
         self.app = app
         self.dropped = self._told = 0
         self._forget()
+        # What waits is the parent's to write, and its locks may be taken for good.
+        os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        self._pid = os.getpid()
         # Writing may wait for the database; who only counts does not wait for that.
         self._lock, self._writing, self._ends = Lock(), Lock(), Event()
         self._thread: Thread | None = None
@@ -91,8 +92,6 @@ class Keeper:
 
         The thread begins here and not with the application: it would not outlive a fork.
         """
-        if self._pid != os.getpid():
-            self._forget()
         if len(self._waiting) + len(self._counted) >= MOST_WAITING:
             self.dropped += 1
             return
@@ -118,7 +117,7 @@ class Keeper:
 
     def end(self) -> None:
         """Write what waits, if that goes quickly, and work no more."""
-        if self._pid == os.getpid() and self._thread is not None:
+        if self._thread is not None:
             self._ends.set()
             self._thread.join(SECONDS_TO_END)
 
