@@ -9,11 +9,10 @@ from flask import abort, current_app, request
 from flask_admin import BaseView, expose
 from flask_login import current_user
 
-from backoffice import charts, history
+from backoffice import charts
 from backoffice.access import Action, Guarded, may
 from backoffice.database import begins_reading, db
 from backoffice.indexes.report import indexes_of
-from backoffice.models import QueryShape
 from backoffice.monitoring import reading, shape_queries, tallies, words
 from backoffice.monitoring.asked import PERIODS, Asked, asked
 from backoffice.monitoring.hours import hours_chart
@@ -56,7 +55,8 @@ class PerformanceView(Guarded, BaseView):
             abort(404, "No statement of this shape is known; it may have been forgotten.")
         shows_values = request.method == "POST"
         if shows_values:
-            note_values_seen(fingerprint)
+            reading.note_values_seen(session, fingerprint)
+            reading.begin(session)
         explained, refusal = None, ""
         if "explain" in request.args:
             try:
@@ -107,16 +107,3 @@ class PerformanceView(Guarded, BaseView):
 
     def _asked(self) -> Asked:
         return asked(request.args, datetime.now(UTC))
-
-
-def note_values_seen(fingerprint: str) -> None:
-    """Leave in the history who looked at people's data in the values of a statement."""
-    history.add_entry(
-        db.session(),
-        action="looked",
-        table=QueryShape.__tablename__,
-        label=fingerprint,
-        changes={},
-        at=datetime.now(UTC),
-    )
-    db.session.commit()
