@@ -13,12 +13,14 @@ from backoffice import charts
 from backoffice.access import Action, Guarded, may
 from backoffice.database import begins_reading, db
 from backoffice.indexes.report import indexes_of
-from backoffice.monitoring import reading, shape_queries, tallies, words
+from backoffice.monitoring import reading, shape_queries, words
 from backoffice.monitoring.asked import PERIODS, Asked, asked
 from backoffice.monitoring.hours import hours_chart
 from backoffice.monitoring.keep import flush
 from backoffice.monitoring.rerun import NotExplainedError, explain_now
 from backoffice.monitoring.server import top_statements
+from backoffice.monitoring.tallies import known
+from backoffice.querylog.tallies import TallyError, tallies
 
 SERVER_STATEMENTS = 20
 
@@ -84,8 +86,8 @@ class PerformanceView(Guarded, BaseView):
         """What one page asked, as the badge at its foot has counted it."""
         route = request.args.get("page", "")[:200]
         try:
-            counted = tallies.tallies(request.args.getlist("s"))
-        except tallies.TallyError as error:
+            counted = tallies(request.args.getlist("s"))
+        except TallyError as error:
             abort(400, str(error))
         flush()
         # Of SQLite's, a transaction that has read already would not see what was written.
@@ -93,7 +95,7 @@ class PerformanceView(Guarded, BaseView):
         return self.render(
             "monitoring/statements.html",
             route=route,
-            groups=tallies.known(db.session(), counted, route),
+            groups=known(db.session(), counted, route),
         )
 
     @expose("/indexes/")
