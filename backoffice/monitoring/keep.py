@@ -127,6 +127,7 @@ class Keeper:
             self._waiting.clear()
             self._counted.clear()
             self._pending, self._explained = Pending(), Explained()
+            self._written, self._prune_at, self._write_at = 0, 0.0, 0.0
             self.dropped = self._told = 0
 
     def flush(self, if_due: bool = False) -> bool:
