@@ -34,6 +34,7 @@ from backoffice import cache
 from backoffice.database import db, is_busy
 from backoffice.models.columns import exact_to_text
 from backoffice.querylog import asked_by_request, cost_of_request
+from backoffice.querylog.tallies import listed
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -47,9 +48,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-
-MOST_LISTED = 40
-"""Statements that a page's foot leads to: addresses may not be of any length."""
 
 DASH = Markup('<span class="muted">–</span>')
 
@@ -191,11 +189,10 @@ def statements_address() -> str | None:
     """
     if "performance.statements_view" not in current_app.view_functions:
         return None
-    asked = sorted(asked_by_request(), key=lambda asked: -asked.seconds)[:MOST_LISTED]
     return url_for(
         "performance.statements_view",
         page=str(request.url_rule),
-        s=[f"{a.fingerprint}.{a.calls}.{1_000_000 * a.seconds:.0f}.{a.rows}" for a in asked],
+        s=listed(asked_by_request()),
     )
 
 

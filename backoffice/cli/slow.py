@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from backoffice.cli import fail, with_app
 from backoffice.cli.slow_text import more, plain, plan_of, say, say_line, say_server, told_of
 from backoffice.database import db
-from backoffice.models import PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
+from backoffice.models import QUERY_LOG, QueryShape
 from backoffice.monitoring import reading, shape_queries, words
 from backoffice.monitoring.asked import Asked, Order, hour_of
 from backoffice.monitoring.rerun import NotExplainedError, explain_now, run_now
@@ -94,8 +94,15 @@ def list_(since: datetime, by: str, limit: int, *, server: bool, as_json: bool) 
 @JSON
 @with_app
 def show(fingerprint: str, *, values: bool, as_json: bool) -> None:
-    """Show one statement: text, places, plans and slow calls, newest first."""
-    session, shape = _session(), _shape(fingerprint)
+    """Show one statement: text, places, plans and slow calls, newest first.
+
+    Who asks for the values is noted in the history.
+    """
+    shape = _shape(fingerprint)
+    if values:
+        db.session.rollback()  # which has begun by reading
+        reading.note_values_seen(db.session(), fingerprint)
+    session = _session()
     places = session.execute(shape_queries.places_of(shape.id, hour_of(shape.first_seen)))
     calls = shape_queries.slow_calls(shape.id, values=values)
     told = {
@@ -144,8 +151,8 @@ def explain_(fingerprint: str, *, analyze: bool) -> None:
 @with_app
 def clear() -> None:
     """Forget all that was recorded: pages, statements, plans and slow calls."""
-    for model in (QueryHour, PageHour, SlowQuery, QueryPlan, QueryShape):
-        db.session.execute(delete(model))
+    for table in QUERY_LOG:
+        db.session.execute(delete(table))  # type: ignore[arg-type]
     db.session.commit()
     click.echo("the query log is empty")
 
@@ -153,8 +160,7 @@ def clear() -> None:
 def _session() -> Any:
     """The session, in a transaction that only reads: no writer of SQLite is waited for."""
     session = db.session()
-    if not session.in_transaction():
-        session.connection(execution_options={"begins_reading": True})
+    reading.begin(session)
     return session
 
 

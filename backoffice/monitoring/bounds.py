@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,9 @@ STEP = 100
 def prune(connection: Connection, now: datetime) -> bool:
     """Delete a little of what is too old or too much; whether there was any."""
     gone = sum(_prune_hours(connection, model, most, now) for model, most in HOURS.items())
+    long_ago = now - timedelta(days=DAYS)
+    for column in (SlowQuery.at, QueryShape.last_seen):
+        gone += _prune_old(connection, column, long_ago)
     newest = select(SlowQuery.id).order_by(SlowQuery.id.desc())
     last = connection.scalar(newest.offset(MOST_SLOW).limit(1))
     if last is not None:
@@ -42,6 +46,12 @@ def _prune_hours(connection: Connection, model: Any, most: int, now: datetime) -
     return connection.execute(delete(model).where(model.hour == oldest)).rowcount
 
 
+def _prune_old(connection: Connection, column: Any, long_ago: datetime) -> int:
+    key = column.class_.id
+    old = connection.scalars(select(key).where(column < long_ago).limit(STEP)).all()
+    return connection.execute(delete(column.class_).where(key.in_(old))).rowcount if old else 0
+
+
 def _prune_shapes(connection: Connection) -> int:
     """Delete the shapes that nobody asked for longest, with all that is known of them."""
     count = connection.scalar(select(func.count()).select_from(QueryShape)) or 0
@@ -54,13 +64,16 @@ def _prune_shapes(connection: Connection) -> int:
     return connection.execute(delete(QueryShape).where(QueryShape.id.in_(gone))).rowcount
 
 
-def prune_plans(connection: Connection, shape_id: int) -> None:
-    """Leave the last plans of one shape."""
-    newest = (
-        select(QueryPlan.id).where(QueryPlan.shape_id == shape_id).order_by(QueryPlan.id.desc())
+def prune_plans(connection: Connection, shapes: Iterable[int]) -> None:
+    """Leave the last plans of those of ``shapes`` that have too many."""
+    too_many = (
+        select(QueryPlan.shape_id)
+        .where(QueryPlan.shape_id.in_(list(shapes)))
+        .group_by(QueryPlan.shape_id)
+        .having(func.count() > MOST_PLANS)
     )
-    last = connection.scalar(newest.offset(MOST_PLANS).limit(1))
-    if last is not None:
-        connection.execute(
-            delete(QueryPlan).where(QueryPlan.shape_id == shape_id, QueryPlan.id <= last)
-        )
+    for shape in connection.scalars(too_many).all():
+        its = QueryPlan.shape_id == shape
+        newest = select(QueryPlan.id).where(its).order_by(QueryPlan.id.desc())
+        last = newest.offset(MOST_PLANS).limit(1).scalar_subquery()
+        connection.execute(delete(QueryPlan).where(its, QueryPlan.id <= last))

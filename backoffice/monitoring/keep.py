@@ -10,17 +10,20 @@ import atexit
 import logging
 import os
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
-from time import monotonic
+from time import monotonic, sleep
 
 from flask import Flask, current_app
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError
 
 from backoffice import querylog
 from backoffice.database import begins_reading, db, is_busy, writes_at_once
 from backoffice.monitoring import metrics
 from backoffice.monitoring.bounds import prune
-from backoffice.monitoring.explained import Explained
+from backoffice.monitoring.explained import Explained, Judged
 from backoffice.monitoring.pending import Pending
 from backoffice.monitoring.write import write
 from backoffice.querylog import UNRECORDED, Record
@@ -43,6 +46,12 @@ SECONDS_TO_END = 2.0
 MOST_WAITING = 5_000
 """Records of requests that were not added up yet: more than can be answered between two looks."""
 
+SHAPES_AT_ONCE = 100
+"""Written in one transaction: others wait for the one writer of SQLite meanwhile."""
+
+SECONDS_FOR_OTHERS = 0.005
+"""Between two of them; who waits asks each 2 ms."""
+
 MOST_STEPS = 50
 """Of deleting, one after the other."""
 
@@ -54,6 +63,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _engine() -> Engine:
+    """For writes that nobody waits for, nor hears of."""
+    return writes_at_once(db.engine.execution_options(**{UNRECORDED: True}))
+
+
 class Keeper:
     """The log of one application in this process; ``dropped`` counts what found no place."""
 
@@ -61,12 +75,15 @@ class Keeper:
         self.app = app
         self.dropped = self._told = 0
         self._forget()
+        # What waits is the parent's to write, and its locks may be taken for good.
+        os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        self._pid = os.getpid()
-        self._lock, self._ends = Lock(), Event()
+        # Writing may wait for the database; who only counts does not wait for that.
+        self._lock, self._writing, self._ends = Lock(), Lock(), Event()
         self._thread: Thread | None = None
         self._waiting: deque[Record] = deque()
+        self._counted: list[Record] = []
         self._pending, self._explained = Pending(), Explained()
         self._written, self._prune_at, self._write_at = 0, 0.0, 0.0
 
@@ -75,9 +92,7 @@ class Keeper:
 
         The thread begins here and not with the application: it would not outlive a fork.
         """
-        if self._pid != os.getpid():
-            self._forget()
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) + len(self._counted) >= MOST_WAITING:
             self.dropped += 1
             return
         self._waiting.append(record)
@@ -95,19 +110,24 @@ class Keeper:
         ends = self._ends
         while not ends.wait(SECONDS_BETWEEN):
             self.flush(if_due=True)
-        self.flush()
+        until = monotonic() + SECONDS_TO_END
+        # Another process of the server ends, and writes, at the same time.
+        while not self.flush() and monotonic() < until:
+            sleep(SECONDS_FOR_OTHERS)
 
     def end(self) -> None:
         """Write what waits, if that goes quickly, and work no more."""
-        if self._pid == os.getpid() and self._thread is not None:
+        if self._thread is not None:
             self._ends.set()
             self._thread.join(SECONDS_TO_END)
 
     def forget(self) -> None:
         """Let go of all that waits, and explain everything anew."""
-        with self._lock:
+        with self._writing, self._lock:
             self._waiting.clear()
+            self._counted.clear()
             self._pending, self._explained = Pending(), Explained()
+            self._written, self._prune_at, self._write_at = 0, 0.0, 0.0
             self.dropped = self._told = 0
 
     def flush(self, if_due: bool = False) -> bool:
@@ -115,7 +135,7 @@ class Keeper:
 
         :param if_due: Only add up what nobody would miss as yet.
         """
-        with self._lock, self.app.app_context():
+        with self._writing, self.app.app_context():
             try:
                 self._add_up()
                 if if_due and not self._pending.slow and monotonic() < self._write_at:
@@ -138,16 +158,22 @@ class Keeper:
     def count(self) -> None:
         """Have the requests up to now in the metrics."""
         with self._lock, self.app.app_context():
-            self._add_up()
+            self._count()
 
-    def _add_up(self) -> None:
+    def _count(self) -> None:
         records = []
         while self._waiting:
             records.append(self._waiting.popleft())
-        if self.app.config["QUERY_LOG"]:
-            self.dropped += self._pending.add(records, now())
         metrics.count(self.app, records, self.dropped - self._told)
         self._told = self.dropped
+        if self.app.config["QUERY_LOG"]:
+            self._counted += records
+
+    def _add_up(self) -> None:
+        with self._lock:
+            self._count()
+            records, self._counted = self._counted, []
+        self.dropped += self._pending.add(records, now())
 
     def _write(self) -> None:
         pending = self._pending
@@ -159,22 +185,34 @@ class Keeper:
         with reading.connect() as connection:
             plans = self._explained.plans(connection, pending.shapes, slow)
         try:
-            with writes_at_once(engine).begin() as connection:
-                write(connection, pending, plans, now())
+            while pending:
+                part = pending.part(SHAPES_AT_ONCE)
+                try:
+                    unplanned = self._write_part(part, plans)
+                except DataError:
+                    part.forget_values()
+                    unplanned = self._write_part(part, plans)
+                # Somebody else has deleted them: with the log, or as too many.
+                self._explained.forget(unplanned)
+                pending.remove(part)
+                self._written += len(part.shapes) + len(part.sums) + len(part.slow)
+                if pending:
+                    sleep(SECONDS_FOR_OTHERS)
         except Exception:
-            self._explained.forget(plans)
+            self._explained.forget(set(plans) & set(pending.shapes))
             raise
-        self._pending = Pending()
-        self._written += len(pending.shapes) + len(pending.sums) + len(pending.slow)
+
+    def _write_part(self, part: Pending, plans: Mapping[str, Judged]) -> list[str]:
+        with _engine().begin() as connection:
+            return write(connection, part, plans, now())
 
     def _prune_now_and_then(self) -> None:
         """In small steps, so that nobody waits long for SQLite's one writer."""
         if self._written < ROWS_BETWEEN_PRUNING and monotonic() < self._prune_at:
             return
         self._written, self._prune_at = 0, monotonic() + SECONDS_BETWEEN_PRUNING
-        engine = writes_at_once(db.engine.execution_options(**{UNRECORDED: True}))
         for _ in range(MOST_STEPS):
-            with engine.begin() as connection:
+            with _engine().begin() as connection:
                 if not prune(connection, now()):
                     return
 

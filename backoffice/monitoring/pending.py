@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from backoffice.querylog.parameters import kinds_of, to_json
@@ -86,7 +87,32 @@ class Pending:
     slow: list[Slow] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.pages)
+        return bool(self.pages or self.shapes)
+
+    def part(self, shapes: int) -> Pending:
+        """All pages, and so many shapes with what waits of them: it stays until ``remove``."""
+        some = dict(islice(self.shapes.items(), shapes))
+        return Pending(
+            some,
+            {key: found for key, found in self.sums.items() if key[0] in some},
+            dict(self.pages),
+            [call for call in self.slow if call.fingerprint in some],
+        )
+
+    def forget_values(self) -> None:
+        """Leave out all values, as one that the database does not take would lose the rest."""
+        for sample in (*self.shapes.values(), *(call.sample for call in self.slow)):
+            sample.parameters = _each(sample.parameters, lambda _: None)
+
+    def remove(self, part: Pending) -> None:
+        """Let go of a part."""
+        for shape in part.shapes:
+            del self.shapes[shape]
+        for key in part.sums:
+            del self.sums[key]
+        for page in part.pages:
+            del self.pages[page]
+        self.slow = [call for call in self.slow if call.fingerprint not in part.shapes]
 
     def add(self, records: Iterable[Record], now: datetime) -> int:
         """Add ``records`` up as of ``now``; returns how many entries found no place."""
@@ -168,9 +194,9 @@ def stored_values(sample: Sample) -> Any:
         written = to_json(values)
     except TypeError:
         return _each(values, lambda _: None)
-    if len(json.dumps(written)) <= LONGEST_VALUES:
-        return written
-    return _each(written, _cut)
+    if len(json.dumps(written)) > LONGEST_VALUES:
+        written = _each(written, _cut)
+    return _storable(written)
 
 
 def stored_kinds(sample: Sample) -> Any:
@@ -184,6 +210,15 @@ def _each(values: Any, change: Any) -> Any:
     if isinstance(values, dict):
         return {name: change(value) for name, value in values.items()}
     return [change(value) for value in values]
+
+
+def _storable(value: Any) -> Any:
+    """``value`` as PostgreSQL takes it: it has no text with a NUL."""
+    if isinstance(value, dict):
+        return {name: _storable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def _cut(value: Any) -> Any:

@@ -9,17 +9,18 @@ from flask import abort, current_app, request
 from flask_admin import BaseView, expose
 from flask_login import current_user
 
-from backoffice import charts, history
+from backoffice import charts
 from backoffice.access import Action, Guarded, may
 from backoffice.database import begins_reading, db
 from backoffice.indexes.report import indexes_of
-from backoffice.models import QueryShape
-from backoffice.monitoring import reading, shape_queries, tallies, words
+from backoffice.monitoring import reading, shape_queries, words
 from backoffice.monitoring.asked import PERIODS, Asked, asked
 from backoffice.monitoring.hours import hours_chart
 from backoffice.monitoring.keep import flush
 from backoffice.monitoring.rerun import NotExplainedError, explain_now
 from backoffice.monitoring.server import top_statements
+from backoffice.monitoring.tallies import known
+from backoffice.querylog.tallies import TallyError, tallies
 
 SERVER_STATEMENTS = 20
 
@@ -56,7 +57,8 @@ class PerformanceView(Guarded, BaseView):
             abort(404, "No statement of this shape is known; it may have been forgotten.")
         shows_values = request.method == "POST"
         if shows_values:
-            note_values_seen(fingerprint)
+            reading.note_values_seen(session, fingerprint)
+            reading.begin(session)
         explained, refusal = None, ""
         if "explain" in request.args:
             try:
@@ -84,8 +86,8 @@ class PerformanceView(Guarded, BaseView):
         """What one page asked, as the badge at its foot has counted it."""
         route = request.args.get("page", "")[:200]
         try:
-            counted = tallies.tallies(request.args.getlist("s"))
-        except tallies.TallyError as error:
+            counted = tallies(request.args.getlist("s"))
+        except TallyError as error:
             abort(400, str(error))
         flush()
         # Of SQLite's, a transaction that has read already would not see what was written.
@@ -93,7 +95,7 @@ class PerformanceView(Guarded, BaseView):
         return self.render(
             "monitoring/statements.html",
             route=route,
-            groups=tallies.known(db.session(), counted, route),
+            groups=known(db.session(), counted, route),
         )
 
     @expose("/indexes/")
@@ -107,16 +109,3 @@ class PerformanceView(Guarded, BaseView):
 
     def _asked(self) -> Asked:
         return asked(request.args, datetime.now(UTC))
-
-
-def note_values_seen(fingerprint: str) -> None:
-    """Leave in the history who looked at people's data in the values of a statement."""
-    history.add_entry(
-        db.session(),
-        action="looked",
-        table=QueryShape.__tablename__,
-        label=fingerprint,
-        changes={},
-        at=datetime.now(UTC),
-    )
-    db.session.commit()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from backoffice import history
 from backoffice.models import QueryPlan, QueryShape
 from backoffice.monitoring import queries, shape_queries
 from backoffice.monitoring.asked import Asked, Skipped
@@ -38,6 +39,25 @@ class Planned:
     row: QueryPlan
     word: str
     change: str
+
+
+def begin(session: Session) -> None:
+    """Have ``session`` only read from now on: no writer of SQLite is waited for, or has to wait."""
+    if not session.in_transaction():
+        session.connection(execution_options={"begins_reading": True})
+
+
+def note_values_seen(session: Session, fingerprint: str) -> None:
+    """Leave in the history who looked at people's data in the values of a statement; commits."""
+    history.add_entry(
+        session,
+        action="looked",
+        table=QueryShape.__tablename__,
+        label=fingerprint,
+        changes={},
+        at=datetime.now(UTC),
+    )
+    session.commit()
 
 
 def pages(session: Session, asked: Asked) -> Sequence[Row[*tuple[Any, ...]]]:

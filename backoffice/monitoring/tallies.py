@@ -1,8 +1,7 @@
-"""The statements of one page as its footer's badge hands them on: by what the request counted."""
+"""The statements of one page with what the query log knows of them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,29 +10,7 @@ from sqlalchemy.orm import Session
 
 from backoffice.monitoring import queries
 from backoffice.monitoring.words import plan_in_a_word
-from backoffice.querylog.record import LEAST_REPEATS
-
-MOST = 40
-TALLY = re.compile(r"([0-9a-f]{16})\.([0-9]{1,9})\.([0-9]{1,15})\.([0-9]{1,12})")
-
-
-class TallyError(ValueError):
-    """The address was not made by a page of ours."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What one shape came to within one request."""
-
-    fingerprint: str
-    calls: int
-    microseconds: int
-    rows: int
-
-    @property
-    def is_repeated(self) -> bool:
-        """It was asked over and over."""
-        return self.calls >= LEAST_REPEATS
+from backoffice.querylog.tallies import Tally
 
 
 @dataclass(frozen=True)
@@ -43,19 +20,6 @@ class Known:
     tally: Tally
     row: Any
     plan: str
-
-
-def tallies(texts: Sequence[str]) -> list[Tally]:
-    """What ``fingerprint.calls.microseconds.rows`` say.
-
-    :raises TallyError: one of them says something else, or there are more than ``MOST``.
-    """
-    found = [TALLY.fullmatch(text) for text in texts]
-    if len(texts) > MOST or not all(found):
-        raise TallyError("This list of statements is not one that a page of ours has made.")
-    return [
-        Tally(match[1], int(match[2]), int(match[3]), int(match[4])) for match in found if match
-    ]
 
 
 def known(session: Session, asked: Sequence[Tally], route: str) -> list[Known]:

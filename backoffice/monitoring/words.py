@@ -10,7 +10,20 @@ from typing import Any
 import sqlparse
 
 from backoffice.database import Base
-from backoffice.querylog.plans import Plan
+from backoffice.querylog.plans import Plan, without_values
+
+__all__ = [
+    "difference",
+    "kinds_in_words",
+    "laid_out",
+    "milliseconds",
+    "per",
+    "percent",
+    "plan_in_a_word",
+    "seconds",
+    "shortened",
+    "without_values",
+]
 
 LONGEST_FORMATTED = 12_000
 """Signs; laying a statement out takes time by its length."""
@@ -18,8 +31,6 @@ LONGEST_FORMATTED = 12_000
 LONGEST_GROUP, LONGEST_LIST = 32, 60
 """Signs of what stands in parentheses, and of the selected columns, that is shown whole."""
 
-VALUE = re.compile(r"'(?:[^']|'')*'(?:::[\w ]+)?|(?<![\w.])(?<!SUBQUERY )-?\d+(?:\.\d+)?\b")
-ESTIMATES = re.compile(r"  \(cost [^()]*\)$")
 USED = re.compile(r"INDEX (?P<lite>\w+)|using (?P<name>\w+)(?: on (?P<table>\w+))?")
 
 
@@ -124,16 +135,6 @@ def _indexes(plan: str, table: str) -> list[str]:
 
 def _all_indexes(plan: str) -> list[str]:
     return list(dict.fromkeys(found["lite"] or found["name"] for found in USED.finditer(plan)))
-
-
-def without_values(plan: str) -> str:
-    """``plan`` with ``?`` for each value: PostgreSQL's names those it was made for."""
-    lines = []
-    for line in plan.splitlines():
-        estimates = ESTIMATES.search(line)
-        end = estimates.start() if estimates else len(line)
-        lines.append(VALUE.sub("?", line[:end]) + line[end:])
-    return "\n".join(lines)
 
 
 def kinds_in_words(kinds: Any) -> str:

@@ -1,4 +1,4 @@
-"""The query log's one transaction: what requests asked meanwhile goes to its tables."""
+"""The query log's transaction: what requests asked meanwhile goes to its tables."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from backoffice.models import PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
 from backoffice.monitoring.bounds import prune_plans
-from backoffice.monitoring.explained import got_worse
+from backoffice.monitoring.explained import LONGEST_PLAN, Judged
 from backoffice.monitoring.pending import Pending, Sample, Slow, stored_kinds, stored_values
-from backoffice.querylog.plans import Plan
-from backoffice.querylog.shape import STRING, shape_of
+from backoffice.querylog.plans import without_values
+from backoffice.querylog.shape import shape_of
 
 # Writers of several processes take turns: they would wait for each other's rows, in any order.
 TURN = 7_206_001
 
-LONGEST_PLAN = 8_000
-"""Characters. PostgreSQL quotes values in its plans, where they would be seen unasked."""
-
 
 def write(
-    connection: Connection, pending: Pending, plans: Mapping[str, Plan], now: datetime
-) -> None:
-    """Write ``pending``, and ``plans`` by fingerprint where they differ from the last ones."""
+    connection: Connection, pending: Pending, plans: Mapping[str, Judged], now: datetime
+) -> list[str]:
+    """Write ``pending``, and ``plans`` by fingerprint where they differ from the last ones.
+
+    Returns the fingerprints of which no plan is kept.
+    """
     if connection.dialect.name == "postgresql":
         # To lose the last seconds of the log in a power cut does not matter; waiting does.
         connection.execute(
@@ -42,9 +42,9 @@ def write(
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
     ids = _write_shapes(connection, pending.shapes, now)
     _write_sums(connection, pending, ids)
-    if plans or pending.slow:
-        current = _write_plans(connection, pending.shapes, plans, ids, now)
-        _write_slow(connection, pending.slow, ids, current)
+    current = _write_plans(connection, plans, ids, now)
+    _write_slow(connection, pending.slow, ids, current)
+    return [shape for shape, key in ids.items() if key not in current]
 
 
 def release() -> str:
@@ -136,60 +136,48 @@ def _upsert(dialect: str, model: Any) -> Any:
 
 
 def _write_plans(
-    connection: Connection,
-    shapes: Mapping[str, Sample],
-    plans: Mapping[str, Plan],
-    ids: Mapping[str, int],
-    now: datetime,
+    connection: Connection, plans: Mapping[str, Judged], ids: Mapping[str, int], now: datetime
 ) -> dict[int, int]:
     """Shape -> its current plan, of all ``ids``."""
     last = select(func.max(QueryPlan.id)).where(QueryPlan.shape_id.in_(ids.values()))
     found = connection.execute(
-        select(QueryPlan.__table__).where(QueryPlan.id.in_(last.group_by(QueryPlan.shape_id)))
+        select(QueryPlan.shape_id, QueryPlan.id, QueryPlan.fingerprint).where(
+            QueryPlan.id.in_(last.group_by(QueryPlan.shape_id))
+        )
     )
     before = {row.shape_id: row for row in found}
-    seen_again = []
-    for shape, plan in plans.items():
-        if shape not in ids:
-            continue  # it was explained later than its calls were written; it comes again
-        known = before.get(ids[shape])
-        if known is not None and known.fingerprint == plan.fingerprint:
-            seen_again.append(known.id)
-            continue
-        worse = known is not None and got_worse(
-            connection,
-            shapes[shape].statement,
-            plan,
-            Plan(known.plan, tuple(known.scans), (), known.sorts),
-        )
-        _insert_plan(connection, ids[shape], plan, worse, now)
-    if seen_again:
-        connection.execute(
-            update(QueryPlan).where(QueryPlan.id.in_(seen_again)).values(last_seen=now)
-        )
-    keys = select(QueryPlan.shape_id, func.max(QueryPlan.id))
-    current = keys.where(QueryPlan.shape_id.in_(ids.values())).group_by(QueryPlan.shape_id)
-    return dict(connection.execute(current).all())
+    current = {shape: row.id for shape, row in before.items()}
+    judged = {ids[shape]: plans[shape] for shape in sorted(ids) if shape in plans}
+    again = {
+        shape: before[shape].id
+        for shape, each in judged.items()
+        if shape in before and before[shape].fingerprint == each.plan.fingerprint
+    }
+    if again:
+        seen = update(QueryPlan).where(QueryPlan.id.in_(again.values()))
+        connection.execute(seen.values(last_seen=now))
+    new = [_plan_row(shape, each, now) for shape, each in judged.items() if shape not in again]
+    if new:
+        made = insert(QueryPlan).returning(QueryPlan.shape_id, QueryPlan.id)
+        current |= dict(connection.execute(made, new).all())
+        prune_plans(connection, (row["shape_id"] for row in new))
+    return current
 
 
-def _insert_plan(
-    connection: Connection, shape_id: int, plan: Plan, worse: bool, now: datetime
-) -> None:
-    connection.execute(
-        insert(QueryPlan),
-        {
-            "shape_id": shape_id,
-            "fingerprint": plan.fingerprint,
-            "plan": STRING.sub("?", plan.text)[:LONGEST_PLAN],
-            "scans": list(plan.scans),
-            "sorts": plan.sorts,
-            "worse": worse,
-            "release": release(),
-            "first_seen": now,
-            "last_seen": now,
-        },
-    )
-    prune_plans(connection, shape_id)
+def _plan_row(shape_id: int, judged: Judged, now: datetime) -> dict[str, Any]:
+    plan = judged.plan
+    return {
+        "shape_id": shape_id,
+        "fingerprint": plan.fingerprint,
+        # PostgreSQL quotes values in its plans, where they would be seen unasked.
+        "plan": without_values(plan.text)[:LONGEST_PLAN],
+        "scans": list(plan.scans),
+        "sorts": plan.sorts,
+        "worse": judged.worse,
+        "release": release(),
+        "first_seen": now,
+        "last_seen": now,
+    }
 
 
 def _write_slow(

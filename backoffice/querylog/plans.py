@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backoffice.querylog.parameters import Values
+from backoffice.querylog.shape import STRING
 
 NAMED = re.compile(r'(?:FROM|JOIN|UPDATE|INTO|,)\s+"?(\w+)"?\s+(?:AS\s+)?"?(\w+)"?', re.IGNORECASE)
 STEP = re.compile(r"(SCAN|SEARCH) (?:TABLE )?(\w+)(?: AS \w+)?(?: USING (.*))?")
@@ -21,7 +22,13 @@ WHOLE = re.compile(
     r"^ *(?:SCAN (?:TABLE )?(\w+)(?! USING| VIRTUAL)(?: AS \w+)?$|Seq Scan on (\w+))", re.MULTILINE
 )
 SORTED = re.compile(r"^ *(?:Sort|Incremental Sort|USE TEMP B-TREE FOR .*ORDER BY)", re.MULTILINE)
-VALUES = re.compile(r"  \(cost.*\)$|'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b", re.MULTILINE)
+ESTIMATES = r"  \(cost [^()]*\)$"
+# A text comes first: it may have line breaks, and words that look like estimates.
+VALUE = re.compile(
+    rf"{STRING.pattern}(?:::[\w ]+)?|(?P<kept>{ESTIMATES})"
+    r"|(?<![\w.])(?<!SUBQUERY )-?\d+(?:\.\d+)?\b",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -42,17 +49,20 @@ class Plan:
     @property
     def fingerprint(self) -> str:
         """The same for two plans that differ in estimates and values alone."""
-        return blake2b(VALUES.sub("?", self.text).encode(), digest_size=8).hexdigest()
+        way = re.sub(ESTIMATES, "", without_values(self.text), flags=re.MULTILINE)
+        return blake2b(way.encode(), digest_size=8).hexdigest()
 
     @property
     def whole(self) -> Counter[str]:
         """How often each table, or name that the statement gives it, is read whole."""
-        return Counter(first or second for first, second in WHOLE.findall(self.text))
+        return Counter(
+            first or second for first, second in WHOLE.findall(without_values(self.text))
+        )
 
     @property
     def sorted(self) -> int:
         """How often rows are sorted."""
-        return len(SORTED.findall(self.text))
+        return len(SORTED.findall(without_values(self.text)))
 
     def worse_than(self, before: Plan) -> bool:
         """It reads a table whole that ``before`` did not, or sorts where ``before`` did not.
@@ -60,6 +70,11 @@ class Plan:
         Also one of several places of a statement: a list always sorts the few rows that it shows.
         """
         return bool(self.whole - before.whole) or self.sorted > before.sorted
+
+
+def without_values(plan: str) -> str:
+    """``plan`` with ``?`` for each value: PostgreSQL's names those it was made for."""
+    return VALUE.sub(lambda found: found["kept"] or "?", plan)
 
 
 _asked = count()

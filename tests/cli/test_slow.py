@@ -9,7 +9,15 @@ from sqlalchemy import func, select
 
 from backoffice.cli import slow
 from backoffice.database import db
-from backoffice.models import PageHour, Product, QueryHour, QueryPlan, QueryShape, SlowQuery
+from backoffice.models import (
+    HistoryEntry,
+    PageHour,
+    Product,
+    QueryHour,
+    QueryPlan,
+    QueryShape,
+    SlowQuery,
+)
 
 SEARCHED = ("SEARCH products USING INDEX ix_products_name_id (name=?)", [], False)
 WHOLE = ("SCAN products", ["products"], False)
@@ -122,6 +130,14 @@ class TestShow:
         told = json.loads(run("show", names, "--values", "--json").stdout)
         assert "Olga's" in str(told["parameters"])
         assert "Olga's" in str(told["slow"][0]["parameters"])
+
+    def test_notes_who_asked_for_values(self, run, app, names):
+        run("show", names)
+        run("show", names, "--values")
+
+        with app.app_context():
+            [entry] = db.session.scalars(select(HistoryEntry)).all()
+        assert (entry.means, entry.action, entry.label) == ("command", "looked", names)
 
     def test_of_nobody_says_how_to_find_one(self, run):
         done = run("show", "nonsense")

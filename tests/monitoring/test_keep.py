@@ -1,16 +1,21 @@
 """What requests asked is kept: who asked what, how long it took and how it was planned."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from threading import Thread
+from time import monotonic
 
 import pytest
 from sqlalchemy import event, select, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backoffice import monitoring
 from backoffice.database import db
-from backoffice.models import PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
-from backoffice.monitoring import bounds, keep
+from backoffice.models import QUERY_LOG, PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
+from backoffice.monitoring import bounds, explained, keep
+from backoffice.monitoring.explained import Explained
+from backoffice.monitoring.write import write
 from backoffice.querylog import Record
 
 LIST = "/admin/products/"
@@ -126,6 +131,21 @@ class TestSamples:
 
         assert kept(QueryShape)[0].parameters == {"a": None}
 
+    @pytest.mark.parametrize("value", ["a\0b", "\ud800", float("nan"), 2**70])
+    def test_a_value_that_the_database_does_not_take_loses_nothing_else(
+        self, app, hand_over, kept, value
+    ):
+        with app.app_context():
+            is_sqlite = db.engine.dialect.name == "sqlite"
+        asked = ("SELECT ?", (value,)) if is_sqlite else ("SELECT %(a)s", {"a": value})
+        hand_over(asked, "SELECT id FROM products", seconds=0.2)
+
+        shapes = kept(QueryShape)
+        assert {row.shape for row in shapes} == {"SELECT ?", "SELECT id FROM products"}
+        assert len(kept(SlowQuery)) == 2
+        if value == "a\0b":
+            assert "a\ufffdb" in str([row.parameters for row in shapes])
+
 
 class TestSlow:
     def test_calls_are_kept_with_their_plan(self, app, client, make, kept, monkeypatch):
@@ -198,6 +218,48 @@ class TestPlans:
         assert "ix_products_price_id" in back[-1].plan
         assert not back[-1].worse
 
+    def test_is_not_worse_for_its_values_alone(self, app, make, hand_over, kept, monkeypatch):
+        monkeypatch.setattr(explained, "LARGE", 10)
+        make.products(300)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("UPDATE products SET name = 'often' WHERE id % 100 <> 0"))
+            connection.execute(text("ANALYZE products"))
+            mark = "?" if connection.dialect.name == "sqlite" else "%(a)s"
+
+        def ask(name, seconds):
+            values = (name,) if mark == "?" else {"a": name}
+            asked = f"SELECT description FROM products WHERE name = {mark}"
+            hand_over((asked, values), seconds=seconds)
+            plans = kept(QueryPlan)
+            keep.keeper()._explained._done.clear()
+            return plans
+
+        with app.app_context():
+            ask("rare", 0.002)
+            plans = ask("often", 0.001)
+
+        if mark != "?":
+            assert "Seq Scan" not in plans[0].plan
+            assert "Seq Scan" in plans[1].plan
+        assert not any(plan.worse for plan in plans)
+
+    def test_that_was_cut_is_compared_with_no_other(self, app, make, hand_over, kept, monkeypatch):
+        monkeypatch.setattr(explained, "LARGE", 10)
+        monkeypatch.setattr(explained, "LONGEST_PLAN", 5)
+        make.products(300)
+        hand_over("SELECT id FROM products WHERE description = 'x'")
+        kept(QueryPlan)
+        with app.app_context(), db.engine.begin() as connection:
+            # As one whose text is cut before it comes to the whole read.
+            connection.execute(QueryPlan.__table__.update().values(plan="Limit", fingerprint="a"))
+            keep.keeper()._explained._done.clear()
+        hand_over("SELECT id FROM products WHERE description = 'x'")
+
+        plans = kept(QueryPlan)
+
+        assert len(plans) == 2
+        assert not plans[1].worse
+
     def test_a_shape_is_explained_once(self, app, hand_over, kept):
         asked = []
 
@@ -218,6 +280,34 @@ class TestPlans:
         hand_over("\n    WITH one AS (SELECT 1 AS n)\n    SELECT n FROM one")
 
         assert len(kept(QueryPlan)) == 1
+
+    def test_what_took_too_long_is_explained_when_it_is_seen_again(
+        self, hand_over, kept, monkeypatch
+    ):
+        late = "SELECT id FROM products", "SELECT name FROM products"
+        with monkeypatch.context() as hurried:
+            hurried.setattr(explained, "SECONDS_AT_ONCE", -1)
+            hand_over(*late)
+            assert kept(QueryPlan) == []
+        hand_over("SELECT sku FROM products")
+        assert len(kept(QueryPlan)) == 1
+
+        hand_over(*late)
+
+        assert len(kept(QueryPlan)) == 3
+
+    def test_what_somebody_deleted_is_explained_anew(self, app, hand_over, kept):
+        hand_over("SELECT id FROM products")
+        kept(QueryPlan)
+        with app.app_context(), db.engine.begin() as connection:
+            for table in QUERY_LOG:
+                connection.execute(table.delete())
+
+        for _ in range(2):
+            hand_over("SELECT id FROM products")
+            plans = kept(QueryPlan)
+
+        assert len(plans) == 1
 
     def test_what_cannot_be_explained_is_kept_all_the_same(self, hand_over, kept):
         hand_over("SELECT no_such_column FROM products", "SELECT id FROM products")
@@ -254,6 +344,34 @@ class TestBounds:
         assert [row.route for row in kept(PageHour)] == ["/new/"]
         assert [row.route for row in kept(QueryHour)] == ["/new/"]
 
+    def test_old_calls_and_shapes_go_with_what_is_known_of_them(
+        self, app, hand_over, kept, monkeypatch
+    ):
+        monkeypatch.setattr(keep, "ROWS_BETWEEN_PRUNING", 0)
+        monkeypatch.setattr(bounds, "STEP", 2)
+        hand_over(*(f"SELECT {'a' * n} FROM products" for n in range(1, 6)), "SELECT id", seconds=1)
+        kept(QueryShape)
+        long_ago = datetime.now(UTC) - timedelta(days=15)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(QueryShape.__table__.update().values(last_seen=long_ago))
+            connection.execute(SlowQuery.__table__.update().values(at=long_ago))
+        hand_over("SELECT id", seconds=1)
+
+        assert len(kept(SlowQuery)) == 1
+        assert [row.shape for row in kept(QueryShape)] == ["SELECT id"]
+
+    def test_are_looked_after_at_once_by_who_begins_anew(self, app, hand_over, kept):
+        hand_over("SELECT 1")
+        kept(PageHour)
+        with app.app_context():
+            monitoring.forget()
+            long_ago = datetime.now(UTC) - timedelta(days=15)
+            with db.engine.begin() as connection:
+                connection.execute(PageHour.__table__.update().values(hour=long_ago))
+        hand_over("SELECT 1", route="/new/")
+
+        assert [row.route for row in kept(PageHour)] == ["/new/"]
+
     def test_only_the_last_plans_of_a_shape_stay(self, app, hand_over, kept, monkeypatch):
         monkeypatch.setattr(bounds, "MOST_PLANS", 2)
         for other in ("a", "b", "c"):
@@ -261,7 +379,7 @@ class TestBounds:
             kept(QueryPlan)
             with app.app_context(), db.engine.begin() as connection:
                 connection.execute(QueryPlan.__table__.update().values(fingerprint=other))
-                keep.keeper()._explained.forget()
+                keep.keeper()._explained = Explained()
         hand_over("SELECT id FROM products")
 
         assert len(kept(QueryPlan)) == 2
@@ -286,8 +404,12 @@ def size_of(app):
     with app.app_context(), db.engine.connect() as connection:
         rows = {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) for table in TABLES}
         if connection.dialect.name == "sqlite":
-            (_, _, file), *_ = connection.execute(text("PRAGMA database_list")).all()
-            return rows, Path(file).stat().st_size
+            # What other tests have left is in the file too, as free pages.
+            pages, free, size = (
+                connection.scalar(text(f"PRAGMA {name}"))
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            return rows, (pages - free) * size
         sizes = (
             connection.scalar(text(f"SELECT pg_total_relation_size('{table}')")) for table in TABLES
         )
@@ -352,15 +474,82 @@ class TestBusyDatabase:
             assert [row.calls for row in kept(QueryHour)] == [2]
             assert len(kept(QueryPlan)) == 1
 
+    def test_a_locked_table_holds_nothing_up(self, app, hand_over, kept):
+        asked = [f"SELECT id AS a{n} FROM products" for n in range(10)]
+        hand_over(*asked)
+        with app.app_context(), db.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("LOCK TABLE products"))
+            started = monotonic()
+            assert len(kept(QueryShape)) == 10
+            assert monotonic() - started < 2
+            with db.engine.connect() as other:
+                if other.dialect.name == "postgresql":
+                    assert other.scalar(text("SHOW lock_timeout")) == "5s"
+
+        hand_over(*asked)
+
+        assert len(kept(QueryPlan)) == 10
+
+    def test_many_shapes_are_written_in_several_transactions(
+        self, app, hand_over, kept, monkeypatch
+    ):
+        monkeypatch.setattr(keep, "SHAPES_AT_ONCE", 10)
+        parts = []
+
+        def interrupt(connection, part, *rest):
+            parts.append(len(part.shapes))
+            if len(parts) == 3:
+                raise PoolTimeout
+            return write(connection, part, *rest)
+
+        monkeypatch.setattr(keep, "write", interrupt)
+        for n in range(25):
+            hand_over(f"SELECT {'a' * (n + 1)} FROM products", seconds=0.2)
+        with app.app_context():
+            assert not monitoring.flush()
+        hand_over("SELECT a FROM products")
+
+        assert sum(row.calls for row in kept(QueryHour)) == 26
+        assert sum(row.requests for row in kept(PageHour)) == 26
+        assert len(kept(SlowQuery)) == 25
+        assert parts == [10, 10, 5, 6]
+
+    def test_plans_of_many_shapes_are_one_insert(self, app, hand_over, kept, statements):
+        hand_over(*(f"SELECT id AS {'a' * (n + 1)} FROM products" for n in range(30)))
+
+        with statements() as ran:
+            kept(QueryShape)
+
+        assert sum("INSERT INTO query_plans" in statement for statement in ran) == 1
+        assert not any(statement.startswith("DELETE FROM query_plans") for statement in ran)
+
+    def test_who_counts_does_not_wait_for_who_writes(self, app, hand_over, kept):
+        hand_over("SELECT 1")
+        with app.app_context(), keep.keeper()._writing:
+            counting = Thread(target=keep.keeper().count)
+            counting.start()
+            counting.join(5)
+
+            assert not counting.is_alive()
+        assert [row.calls for row in kept(QueryHour)] == [1]
+
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
     def test_a_process_that_was_forked_begins_by_itself(self, app, hand_over, kept):
         hand_over("SELECT 1")
         with app.app_context():
-            keep.keeper()._pid = -1  # as its parent's
-            keep.keeper()._lock.acquire()  # which may have been writing
+            keeper = keep.keeper()
+        with keeper._lock, keeper._writing:  # as while the parent writes
+            child = os.fork()
+            if child == 0:
+                free = keeper._lock.acquire(blocking=False) and keeper._writing.acquire(
+                    blocking=False
+                )
+                os._exit(0 if free and not keeper._waiting else 1)
 
-        hand_over("SELECT 2", "SELECT 3")
-
-        assert [row.calls for row in kept(QueryHour)] == [2]
+        _, status = os.waitpid(child, 0)
+        assert status == 0
+        assert [row.calls for row in kept(QueryHour)] == [1]
 
     def test_a_write_that_cannot_be_is_dropped_and_counted(self, app, hand_over, kept, caplog):
         with app.app_context():

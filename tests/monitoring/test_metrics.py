@@ -82,6 +82,7 @@ class TestFigures:
 
         assert figures()["backoffice_requests_total"][LIST, "GET", "200"] >= 1
         with app.app_context():
+            assert not keep.keeper()._counted
             assert not keep.keeper()._pending
 
     def test_what_is_in_use_is_told(self, app, figures):
@@ -91,8 +92,12 @@ class TestFigures:
 
 @pytest.fixture(scope="module")
 def apps_of(new_app):
-    """Number of proxies -> an application behind so many."""
-    return {n: new_app("sqlite", proxies=n, metrics_token=TOKEN) for n in (0, 1)}
+    """Number of proxies and token -> an application behind so many that has such a token."""
+    return {
+        (n, token): new_app("sqlite", proxies=n, metrics_token=token)
+        for n in (0, 1)
+        for token in ("", TOKEN)
+    }
 
 
 class TestAccess:
@@ -106,38 +111,44 @@ class TestAccess:
             (0, "", {}, 401),
             (0, "192.0.2.1", {"X-Forwarded-For": "127.0.0.1"}, 401),
             (0, "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 401),
-            (1, "127.0.0.1", {}, 200),
+            (0, "127.0.0.1", {"Forwarded": "for=192.0.2.1"}, 401),
+            (0, "192.0.2.1", {"Authorization": "Bearer "}, 401),
+            (1, "127.0.0.1", {}, 401),
             (1, "127.0.0.1", {"X-Forwarded-For": "192.0.2.1"}, 401),
             (1, "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 401),
             (1, "192.0.2.1", {"X-Forwarded-For": "127.0.0.1"}, 401),
-            (1, "127.0.0.1", {"Forwarded": "for=192.0.2.1"}, 401),
-            (0, "192.0.2.1", {"Authorization": f"Bearer {TOKEN}"}, 200),
-            (1, "127.0.0.1", {"X-Forwarded-For": "::2", "Authorization": f"Bearer {TOKEN}"}, 200),
-            (0, "192.0.2.1", {"Authorization": "Bearer wrong"}, 401),
-            (0, "192.0.2.1", {"Authorization": "Bearer "}, 401),
-            (0, "192.0.2.1", {"Authorization": "Bearer \xfc"}, 401),
         ],
     )
-    def test_is_for_this_machine_or_with_the_token(self, apps_of, proxies, peer, headers, status):
-        response = (
-            apps_of[proxies]
-            .test_client()
-            .get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": peer})
+    def test_without_a_token_is_for_this_machine(self, apps_of, proxies, peer, headers, status):
+        self.ask(apps_of[proxies, ""], peer, headers, status)
+
+    @pytest.mark.parametrize("proxies", [0, 1])
+    @pytest.mark.parametrize(
+        ("peer", "headers", "status"),
+        [
+            ("127.0.0.1", {}, 401),
+            ("::1", {}, 401),
+            ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 401),
+            ("127.0.0.1", {"Authorization": f"Bearer {TOKEN}"}, 200),
+            ("192.0.2.1", {"Authorization": f"Bearer {TOKEN}"}, 200),
+            ("127.0.0.1", {"X-Forwarded-For": "::2", "Authorization": f"Bearer {TOKEN}"}, 200),
+            ("192.0.2.1", {"Authorization": "Bearer wrong"}, 401),
+            ("192.0.2.1", {"Authorization": "Bearer "}, 401),
+            ("192.0.2.1", {"Authorization": "Bearer \xfc"}, 401),
+        ],
+    )
+    def test_with_a_token_is_for_who_has_it(self, apps_of, proxies, peer, headers, status):
+        self.ask(apps_of[proxies, TOKEN], peer, headers, status)
+
+    def ask(self, app, peer, headers, status):
+        response = app.test_client().get(
+            "/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": peer}
         )
 
         assert response.status_code == status
         if status == 401:
             assert response.headers["WWW-Authenticate"].lower().startswith("bearer")
             assert "backoffice_" not in response.text
-
-    def test_without_a_token_an_empty_one_does_not_do(self, app):
-        response = app.test_client().get(
-            "/metrics",
-            headers={"Authorization": "Bearer "},
-            environ_overrides={"REMOTE_ADDR": "192.0.2.1"},
-        )
-
-        assert response.status_code == 401
 
 
 class TestSeveralProcesses:

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from backoffice.database import db
 from backoffice.models import HistoryEntry
@@ -272,6 +272,21 @@ class TestShape:
             "looked",
             fingerprint,
         )
+
+    def test_shows_values_without_the_write_lock(self, app, client, make):
+        fingerprint, ran = make.shape(), []
+
+        def note(_connection, _cursor, statement, *_):
+            ran.append(statement)
+
+        with app.app_context():
+            event.listen(db.engine, "before_cursor_execute", note)
+            client.post(f"/admin/performance/shapes/{fingerprint}/")
+            event.remove(db.engine, "before_cursor_execute", note)
+
+        [noted] = [n for n, asked in enumerate(ran) if asked.startswith("INSERT INTO history")]
+        assert any("query_plans" in asked for asked in ran[noted:])
+        assert "BEGIN IMMEDIATE" not in ran[noted:]
 
     def test_explains_now_without_running(self, client, make):
         fingerprint = make.shape(*of_products(client.application))

@@ -74,6 +74,16 @@ class TestWithoutValues:
             "Seq Scan on products, filter ((price > ?) AND (name ~~ ?))  (cost 9.1, rows 7)"
         )
 
+    def test_leaves_nothing_of_a_text_with_line_breaks(self):
+        text = (
+            "Seq Scan on customers, filter (name = 'Olga\n  (cost 1, rows 1)\nO''Hara'::text)"
+            "  (cost 9.1, rows 7)"
+        )
+
+        assert words.without_values(text) == (
+            "Seq Scan on customers, filter (name = ?)  (cost 9.1, rows 7)"
+        )
+
     def test_leaves_the_numbers_of_sqlite_s_subqueries(self):
         text = "SCALAR SUBQUERY 3\n  SEARCH t2 USING INDEX ix_t2_9 (a=?)"
 

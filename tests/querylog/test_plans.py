@@ -64,6 +64,19 @@ class TestFingerprint:
 
         assert one.fingerprint == two.fingerprint
 
+    def test_is_the_same_whatever_is_expected(self):
+        one, two = (
+            Plan(
+                f"Seq Scan on products, filter (name = '{name}')  (cost {cost}, rows 7)",
+                (),
+                (),
+                False,
+            )
+            for name, cost in (("a\nb  (cost 3)", 1.25), ("c", 900))
+        )
+
+        assert one.fingerprint == two.fingerprint
+
     def test_differs_when_the_way_does(self, plan_of):
         one = plan_of(select(Product.name).where(Product.sku == "a"))
         two = plan_of(select(Product.name).where(Product.description == "a"))
