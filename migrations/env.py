@@ -56,7 +56,7 @@ def run_online(connection: Connection, watch: Watch, patience: Patience) -> None
     """Run each revision in a transaction of its own, with what belongs into it."""
     applied = (restore_triggers, refuse_orphans, forget_backfill, watch.applied)
     context.configure(connection=connection, on_version_apply=applied, **SETTINGS)
-    steps = Steps(context.get_context().opts["fn"], watch)
+    steps = Steps(context.get_context().opts["fn"], watch, patience)
 
     def work() -> None:
         context.configure(connection=connection, on_version_apply=applied, fn=steps, **SETTINGS)

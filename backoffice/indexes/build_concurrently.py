@@ -24,6 +24,9 @@ SECONDS_BETWEEN_ASKS = 0.2
 IN_THE_WAY = frozenset({"55P03", "40P01"})
 """lock_not_available, deadlock_detected: what a try ends with when others are in its way."""
 
+DUPLICATE = "42P07"
+"""duplicate_table: an index of that name is there."""
+
 
 @contextmanager
 def connected(limits: Limits) -> Iterator[Connection]:
@@ -47,7 +50,8 @@ def connected(limits: Limits) -> Iterator[Connection]:
 def make(connection: Connection, index: Comparison, limits: Limits, tell: Tell) -> None:
     """Build ``index``; what an interrupted or failed try left is dropped first.
 
-    :raises BuildRefusedError: older transactions did not end within the tries.
+    :raises BuildRefusedError: older transactions did not end within the tries, or somebody else
+        made it meanwhile.
     """
     assert index.declared is not None  # noqa: S101 - what is to be built is declared
     statement = create_index(index.declared, connection)
@@ -63,6 +67,11 @@ def make(connection: Connection, index: Comparison, limits: Limits, tell: Tell) 
                 is_there = True
                 connection.exec_driver_sql(concurrently)
             except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) == DUPLICATE:
+                    raise BuildRefusedError(
+                        f"{index.name}: somebody else made it meanwhile. See `indexes list` "
+                        "whether it is as declared, and build again."
+                    ) from error
                 if not _others_are_in_the_way(error) or not tries_left:
                     _try_to_drop(connection, index.name)
                 if not _others_are_in_the_way(error):
@@ -107,7 +116,12 @@ def _wait_for_other_build(connection: Connection, seconds: float) -> None:
 
 
 def _drop(connection: Connection, name: str) -> None:
-    connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY IF EXISTS "{name}"')
+    """Drop what was left half built; a valid one is somebody else's, made since we looked."""
+    is_left = text(
+        "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(quote_ident(:name))"
+    )
+    if connection.scalar(is_left, {"name": name}):
+        connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY IF EXISTS "{name}"')
 
 
 def _try_to_drop(connection: Connection, name: str) -> None:

@@ -73,14 +73,17 @@ class Filled:
 def run(engine: Engine, fill: Batches, progress: Callable[[Filled], None] | None = None) -> Filled:
     """Fill what is not filled yet; killed at any moment, it may be run again.
 
-    Rows that come while it runs are filled too, so long as their ids go up.
+    Rows that come while it runs are filled too, so long as their ids go up. So are those that came
+    after it had ended, when its revision was killed before the commit: it goes on once more.
 
     :param progress: Told every few seconds.
     :raises OperationalError: locks were in the way of a batch ``TRIES`` times in a row.
+    :raises RuntimeError: a batch took too long as often, however few its rows.
     """
     started = told = perf_counter()
     size, batches, longest = FIRST_ROWS, 0, 0.0
-    position, rows, finished = _begin(engine, fill)
+    position, rows = _begin(engine, fill)
+    finished = False
     while not finished:
         seconds, position, rows, finished = _one_with_patience(engine, fill, size)
         longest = max(longest, seconds)
@@ -98,11 +101,9 @@ def forget(connection: Connection, fill: Batches) -> None:
     connection.execute(delete(Backfill).where(Backfill.name == fill.name))
 
 
-def _begin(engine: Engine, fill: Batches) -> tuple[int, int, bool]:
-    """(position, rows, whether it is finished) of the ledger, which has a row afterwards."""
-    of_ours = select(Backfill.position, Backfill.rows, Backfill.finished_at).where(
-        Backfill.name == fill.name
-    )
+def _begin(engine: Engine, fill: Batches) -> tuple[int, int]:
+    """(position, rows) of the ledger, which has a row afterwards."""
+    of_ours = select(Backfill.position, Backfill.rows).where(Backfill.name == fill.name)
     with suppress(IntegrityError), engine.begin() as connection:  # two may begin at once
         if connection.execute(of_ours).one_or_none() is None:
             first = connection.scalar(text(f"SELECT min(id) FROM {fill.table}"))  # noqa: S608
@@ -110,7 +111,7 @@ def _begin(engine: Engine, fill: Batches) -> tuple[int, int, bool]:
             connection.execute(insert(Backfill), {**values, "started_at": _now()})
     with engine.begin() as connection:
         found = connection.execute(of_ours).one()
-        return found.position, found.rows, found.finished_at is not None
+        return found.position, found.rows
 
 
 def _one_with_patience(engine: Engine, fill: Batches, size: int) -> tuple[float, int, int, bool]:
@@ -122,12 +123,26 @@ def _one_with_patience(engine: Engine, fill: Batches, size: int) -> tuple[float,
                 done = _one(connection, fill, max(size >> number, 1))
         except OperationalError as error:
             # A row that staff are saving, or the time was not enough for so many.
-            if not is_busy(error) or number == TRIES - 1:
+            if not is_busy(error):
+                raise
+            if number == TRIES - 1:
+                _refuse_what_takes_long(error, fill)
                 raise
             sleep(min(0.1 * 1.5**number, 5.0))
         else:
             return (perf_counter() - started, *done)
     raise AssertionError  # pragma: no cover - the last try raises
+
+
+def _refuse_what_takes_long(error: OperationalError, fill: Batches) -> None:
+    """Name this limit: a revision's own statements have another."""
+    if getattr(error.orig, "sqlstate", None) == "57014":  # query_canceled
+        words = " ".join((error.statement or "").split())[:80]
+        raise RuntimeError(
+            f"{fill.name}: the smallest batch took more than {LONGEST_SECONDS:g} s and was stopped, "
+            f"{TRIES} times, so that nobody waits longer for its rows: {words}. What is filled "
+            "stays so: see what is slow about it, and run this again."
+        ) from error
 
 
 def _one(connection: Connection, fill: Batches, size: int) -> tuple[int, int, bool]:

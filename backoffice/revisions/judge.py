@@ -11,7 +11,7 @@ from backoffice.revisions.known import COPY, Known
 from backoffice.revisions.words import clauses, statements, without_text
 
 HARMLESS = re.compile(
-    r"(SELECT|SET|RESET|SHOW|PRAGMA|ANALYZE|COMMENT|GRANT|REVOKE|EXPLAIN)\b"
+    r"(SELECT|SET|RESET|SHOW|PRAGMA|ANALYZE|COMMENT|GRANT|REVOKE)\b"
     r"|(CREATE|CREATE OR REPLACE) (EXTENSION|SCHEMA|TYPE|DOMAIN|SEQUENCE|FUNCTION|PROCEDURE|VIEW"
     r"|TRIGGER|TEMP TRIGGER|COLLATION)\b"
     r"|DROP (TRIGGER|FUNCTION|PROCEDURE|SEQUENCE|TYPE)\b|ALTER (SEQUENCE|FUNCTION|INDEX)\b",
@@ -71,13 +71,24 @@ class _Seen:
 
 def _create_table(seen: _Seen) -> Iterator[Finding]:
     seen.known.made.add(seen.table)
-    if re.search(r"\bAS SELECT\b", seen.plain, re.I):
+    if re.search(r"\bAS \(*(SELECT|TABLE|WITH|EXECUTE)\b", seen.plain, re.I):
         yield from _fills_from(seen)
+
+
+def _select_into(seen: _Seen) -> Iterator[Finding]:
+    seen.known.made.add(seen.table)
+    yield from _fills_from(seen)
+
+
+def _change_limits(seen: _Seen) -> Iterator[Finding]:
+    if re.search(r"\b(lock_timeout|statement_timeout|ALL)\b", seen.statement, re.I):
+        yield "limits", seen.statement
 
 
 def _fills_from(seen: _Seen) -> Iterator[Finding]:
     """A table filled from others: as long as those are large."""
-    sources = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", seen.plain, re.I))
+    rest = seen.plain[seen.found.end() :]
+    sources = set(re.findall(r"\b(?:FROM|JOIN|TABLE) (?:ONLY )?(\w+)", rest, re.I))
     if seen.found["table"].startswith(COPY):
         table = seen.found["table"].removeprefix(COPY)
         seen.known.rebuilt.add(table)
@@ -88,7 +99,7 @@ def _fills_from(seen: _Seen) -> Iterator[Finding]:
 
 
 def _insert(seen: _Seen) -> Iterator[Finding]:
-    if re.search(r"\bSELECT\b", seen.plain, re.I):
+    if re.search(r"\b(SELECT|TABLE)\b", seen.plain, re.I):
         yield from _fills_from(seen)
     elif re.search(r"VALUES \('rebuild'\)$", seen.statement):
         yield "backfill", seen.statement
@@ -147,6 +158,10 @@ _KINDS: tuple[tuple[str, _Look | None], ...] = (
     (r"INSERT (OR \w+ )?INTO (?P<table>\w+)", _insert),
     (r"(UPDATE|DELETE FROM|MERGE INTO) (ONLY )?(?P<table>\w+)", _change_rows),
     (r"WITH .*\b(?:UPDATE|DELETE FROM|INSERT INTO) (?P<table>\w+)", _change_rows),
+    (r"SELECT\b.* INTO ((TEMP|TEMPORARY|UNLOGGED) )?(TABLE )?(?P<table>\w+)", _select_into),
+    (r"(SET|RESET) (SESSION )?(lock_timeout|statement_timeout|ALL)\b", _change_limits),
+    (r"SET LOCAL lock_timeout\b", _change_limits),
+    (r"SELECT\b.*\bset_config\b", _change_limits),
     (r"(BEGIN|COMMIT|ROLLBACK|START TRANSACTION|END)\b", lambda seen: iter(
         [("own-commit", seen.statement)]
     )),

@@ -117,6 +117,13 @@ _ALL = (
         "hour: look at `manage.py db rehearse` and say in ACCEPTED how long it takes",
     ),
     Rule(
+        "limits",
+        "a wait or a lock that is not cut short makes the pages behind it fail, and a plain SET "
+        "holds for the revisions that follow",
+        "leave them as they are; a statement that blocks nobody, as VALIDATE CONSTRAINT, may begin "
+        "with SET LOCAL statement_timeout = 0",
+    ),
+    Rule(
         "heavy",
         "it locks or writes the whole table",
         "do it by hand at a quiet hour, not with a deploy",

@@ -11,6 +11,7 @@ import click
 from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
 
 from backoffice.revisions import backfill
+from backoffice.revisions.patience import Patience, set_limits
 
 Made = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
 """What Alembic's command gives: (revision the database is at, context) -> its steps."""
@@ -46,9 +47,10 @@ class Watch:
 class Steps:
     """A plan that is made once: a later try goes on where the last one ended, also for "+2"."""
 
-    def __init__(self, make: Made, watch: Watch) -> None:
+    def __init__(self, make: Made, watch: Watch, patience: Patience) -> None:
         self._make = make
         self._watch = watch
+        self._patience = patience
         self._left: list[RevisionStep] | None = None
 
     def __call__(self, heads: tuple[str, ...], context: MigrationContext) -> Iterator[RevisionStep]:
@@ -62,6 +64,8 @@ class Steps:
             context.connection.commit()
             if step.is_upgrade:
                 self._fill(step, context)
+            # Again for each: the one before may have set others.
+            set_limits(context.connection, self._patience)
             self._watch.begins(step, context)
             yield step
             self._left.pop(0)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from backoffice import cache
 from backoffice.database import analyze, db
 from backoffice.indexes.plan import online_indexes
+from tests.conftest import BOTH
 from tests.gate.allowed import ALLOWED, Allowed
 from tests.gate.conftest import Catalog
-from tests.gate.judge import Verdict, judge_of
+from tests.gate.judge import Fault, Verdict, judge_of
 from tests.gate.visits import addresses
 from tests.test_budgets import rules
 from tests.watch import Ran, watched
+
+NO_FILTERS = {"page_size", "sort", "desc", "after", "before", "at", "search", "columns", "totals"}
 
 
 def statements(catalog: Catalog, pages: Iterable[str]) -> Iterator[tuple[str, Ran]]:
@@ -60,11 +64,31 @@ def complaints(
     return list(told.values())
 
 
+def uses(pages: Iterable[str]) -> dict[tuple[str, str], set[str]]:
+    """(list, filter) -> the orders it is seen in; (list, order) -> the filters seen in it."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for page in map(urlsplit, pages):
+        arguments = dict(parse_qsl(page.query))
+        tests = {f"{name}={value}" for name, value in arguments.items() if name not in NO_FILTERS}
+        if len(tests) == 1 and "sort" in arguments and "/reports/" not in page.path:
+            (test,) = tests
+            found[page.path, test].add(arguments["sort"])
+            found[page.path, arguments["sort"]].add(test)
+    return found
+
+
 class TestGate:
     def test_is_passed_by_every_page(self, catalog):
+        found = judged(catalog, addresses(catalog.app, catalog.records))
+
+        wrong = complaints(catalog.dialect, found)
+        assert not wrong, f"{len(wrong)} faults\n\n" + "\n\n".join(wrong)
+
+    @pytest.mark.slow
+    def test_is_passed_by_every_filter_in_every_order(self, catalog):
         used: set[Allowed] = set()
 
-        found = judged(catalog, addresses(catalog.app, catalog.records))
+        found = judged(catalog, addresses(catalog.app, catalog.records, every_pair=True))
 
         wrong = complaints(catalog.dialect, found, used)
         assert not wrong, f"{len(wrong)} faults\n\n" + "\n\n".join(wrong)
@@ -80,6 +104,35 @@ class TestGate:
         }
 
         assert rules(catalog.app) - visited == {"/login"}  # it reads nothing
+
+    def test_visits_every_filter_and_every_order(self, catalog):
+        usual = uses(addresses(catalog.app, catalog.records))
+        whole = uses(addresses(catalog.app, catalog.records, every_pair=True))
+
+        assert usual.keys() == whole.keys()
+        assert {key for key, seen in usual.items() if len(seen) < min(2, len(whole[key]))} == set()
+
+    @pytest.mark.parametrize(
+        "page",
+        [
+            "/admin/products/?page_size=25&price.from=9&sort=price&desc=0",
+            "/admin/products/?page_size=25&updated_at.from=2026-01-01&sort=name&desc=0",
+            "/admin/orders/?page_size=25&placed_at.from=2026-01-01&sort=placed_at&desc=1",
+            "/admin/orders/?page_size=25&placed_at.before=2026-01-01&sort=number&desc=0",
+        ],
+    )
+    def test_excuses_no_range_that_an_index_serves(self, page):
+        faults = [Fault(kind, page.split("/")[2], "") for kind in ("reads", "sorts")]
+
+        excused = [
+            allowed
+            for allowed in ALLOWED
+            for fault in faults
+            for dialect in BOTH
+            if allowed.covers(dialect, page, fault)
+        ]
+
+        assert excused == []
 
     @pytest.mark.parametrize(
         ("name", "table", "page"),

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 from urllib.parse import urlencode
 
@@ -44,16 +45,17 @@ class Middle:
         return encode(sort, tuple(getattr(self.row, column.key) for column in sort.columns))
 
 
-def addresses(app: Flask, records: dict[str, int | str]) -> list[str]:
+def addresses(app: Flask, records: dict[str, Any], *, every_pair: bool = False) -> list[str]:
     """All of them, each once.
 
     :param records: A record in each section, as ``tests.test_access.address`` wants it.
+    :param every_pair: Each filter in each order; otherwise in its list's own and one more.
     """
     found = [url for rule in _rules(app) for url in _of_rule(rule, records)]
     with app.app_context():
         middles = [_middle(view) for view in views(app).values()]
         for middle in middles:
-            found += _of_list(middle)
+            found += _of_list(middle, every_pair)
     found += _of_periods(records)
     return list(dict.fromkeys(found))
 
@@ -66,7 +68,7 @@ def _rules(app: Flask) -> list[str]:
     )
 
 
-def _of_rule(rule: str, records: dict[str, int | str]) -> Iterator[str]:
+def _of_rule(rule: str, records: dict[str, Any]) -> Iterator[str]:
     if kinds := re.search(r"<any\(([\w, ]+)\):\w+>", rule):
         yield from (rule.replace(kinds[0], kind) for kind in kinds[1].split(", "))
     else:
@@ -92,10 +94,10 @@ def _middle(view: GridView) -> Middle:
     return Middle(view, row, referred)
 
 
-def _of_list(middle: Middle) -> Iterator[str]:
+def _of_list(middle: Middle, every_pair: bool) -> Iterator[str]:
     view = middle.view
     path = f"/admin/{view.endpoint}/"
-    for order, arguments in (*_in_order(middle), *_narrowed(middle)):
+    for order, arguments in (*_in_order(middle), *_narrowed(middle, every_pair)):
         sort = {"sort": order.name, "desc": str(int(order.descending))}
         yield f"{path}?{urlencode({**PAGE, **arguments, **sort})}"
     for columns in (view.column_list, view.column_optional_list):
@@ -120,21 +122,33 @@ def _in_order(middle: Middle) -> Iterator[tuple[Sort, dict[str, str]]]:
     yield usual, {"at": _typed(getattr(middle.row, usual.columns[0].key))}
 
 
-def _narrowed(middle: Middle) -> Iterator[tuple[Sort, dict[str, str]]]:
-    """Each filter and search, also in each order; a filter also in the middle and searched in."""
+def _narrowed(middle: Middle, every_pair: bool) -> Iterator[tuple[Sort, dict[str, str]]]:
+    """Each filter and search, also in other orders; a filter also in the middle and searched in."""
     view = middle.view
+    usual = view.default_sort
+    others = [sort for sort in view.sorts.values() if sort.columns != usual.columns]
     tests, searches = list(_tests(middle)), list(_searches(middle))
     for test in tests:
-        yield view.default_sort, {**test, "after": middle.cursor(view.default_sort)}
+        yield usual, test
+        yield usual, {**test, "after": middle.cursor(usual)}
         for search in searches[:1]:
-            yield view.default_sort, {**test, **search}
-        for sort in view.sorts.values():
-            yield sort if sort.columns != view.default_sort.columns else view.default_sort, test
+            yield usual, {**test, **search}
+    for test, sort in product(tests, others) if every_pair else _in_pairs(tests, others):
+        yield sort, test
     for search in searches:
-        yield view.default_sort, search
+        yield usual, search
     for search in searches[:1]:
-        for sort in view.sorts.values():
+        for sort in others:
             yield sort, search
+
+
+def _in_pairs(
+    tests: list[dict[str, str]], sorts: list[Sort]
+) -> Iterator[tuple[dict[str, str], Sort]]:
+    """Each test with a sort at least, and each sort with two tests."""
+    for number in range(max(len(tests), 2 * len(sorts)) if tests and sorts else 0):
+        again = number // len(tests)
+        yield tests[number % len(tests)], sorts[(number + again) % len(sorts)]
 
 
 def _tests(middle: Middle) -> Iterator[dict[str, str]]:
@@ -183,7 +197,7 @@ def _typed(value: Any) -> str:
     return value if isinstance(value, str) else exact_to_text(value)
 
 
-def _of_periods(records: dict[str, int | str]) -> Iterator[str]:
+def _of_periods(records: dict[str, Any]) -> Iterator[str]:
     """Dashboard and reports in each period, order and of each subject."""
     today = datetime.now(UTC).date()
     custom = {"from": str(today - timedelta(days=200)), "to": str(today - timedelta(days=80))}

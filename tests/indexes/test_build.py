@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import perf_counter, sleep
 
@@ -9,11 +10,12 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from backoffice.database import db
+from backoffice.indexes import build_concurrently
 from backoffice.indexes.build import build
 from backoffice.indexes.build_at_once import STEPS_BETWEEN_LOOKS
 from backoffice.indexes.build_concurrently import BUILD_LOCK, connected
 from backoffice.indexes.limits import USUAL, BuildRefusedError, Limits
-from backoffice.indexes.plan import State
+from backoffice.indexes.plan import State, compare
 from backoffice.monitoring.health import check_search
 from tests.indexes.conftest import reported, run, states
 
@@ -203,6 +205,24 @@ class TestConcurrently:
             writer.rollback()
         by_hand.join()
         assert states()[NAME] is State.PRESENT
+
+    def test_keeps_a_valid_one_that_somebody_made_meanwhile(self, postgresql):
+        before = _number_of(NAME)
+
+        with connected(USUAL) as connection:
+            (seen,) = (index for index in compare(connection) if index.name == NAME)
+            for state in (State.MISSING, State.INVALID):
+                looked = replace(seen, state=state)
+                with pytest.raises(BuildRefusedError, match="made it meanwhile"):
+                    build_concurrently.make(connection, looked, USUAL, lambda *_: None)
+
+        assert _number_of(NAME) == before
+        assert states()[NAME] is State.PRESENT
+
+
+def _number_of(index):
+    with db.engine.connect() as connection:
+        return connection.scalar(text("SELECT CAST(:index AS regclass)::oid"), {"index": index})
 
 
 def once(act):

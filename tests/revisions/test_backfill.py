@@ -45,7 +45,7 @@ class TestRun:
         again = run(db.engine, FEWER)
 
         assert stocks() == [5] * 95
-        assert (filled.rows, filled.batches, again.batches) == (95, 11, 0)
+        assert (filled.rows, filled.batches, again.batches) == (95, 11, 1)
         ((name, position, rows, _, finished_at),) = ledger()
         assert (name, rows) == ("fewer", 95)
         assert position == filled.position
@@ -65,6 +65,17 @@ class TestRun:
 
         assert halfway == [5] * 30 + [10] * 4 + [1] + [10] * 25
         assert stocks() == [5] * 60
+
+    def test_fills_what_came_after_its_end(self, shop, small):
+        make = Make(shop)
+        make.products(15, stock=10)
+        run(db.engine, FEWER)
+        make.products(15, stock=10)  # by the old code: the revision was killed before its commit
+
+        filled = run(db.engine, FEWER)
+
+        assert stocks() == [5] * 30
+        assert filled.rows == 30
 
     def test_of_an_empty_table_is_done(self, shop):
         assert run(db.engine, FEWER).batches == 1
@@ -134,6 +145,22 @@ class TestARevision:
 
         assert stocks() == [5] * 30
         assert "t001 fewer: 30 rows, up to id" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("kind", ["postgresql"])
+    def test_whose_batch_takes_long_is_told_the_limit_of_a_batch(
+        self, shop, written, monkeypatch, caplog
+    ):
+        monkeypatch.setattr(backfill, "LONGEST_SECONDS", 0.1)
+        monkeypatch.setattr(backfill, "TRIES", 2)
+        Make(shop).products(1)
+        slow = self.CONSTANTS.replace("stock - 5", "stock + (pg_sleep(9) IS NULL)::int")
+        written.add("pass", constants=slow)
+
+        with pytest.raises(SystemExit):
+            flask_migrate.upgrade()
+
+        assert "t001 fewer: the smallest batch took more than 0.1 s" in caplog.text
+        assert "15 s" not in caplog.text
 
     def test_that_failed_is_not_filled_twice(self, shop, written):
         Make(shop).products(30, stock=10)

@@ -10,6 +10,8 @@ from backoffice.revisions.running import scripts
 from backoffice.revisions.squawk import program
 from tests.revisions.conftest import Written
 
+ONLY = 'if op.get_context().dialect.name == "postgresql":\n    '
+
 UNSAFE = {
     "a column that must be given": (
         'op.add_column("products", sa.Column("colour", sa.String(20), nullable=False))',
@@ -93,6 +95,33 @@ UNSAFE = {
         "own-commit",
         "one revision, one transaction",
     ),
+    **{
+        f"limits changed by {sql}": (ONLY + f'op.execute("{sql}")', "limits", "leave them as")
+        for sql in (
+            "SET lock_timeout = 0",
+            "SET SESSION statement_timeout TO 0",
+            "SET LOCAL lock_timeout = 0",
+            "RESET ALL",
+            "SELECT set_config('lock_timeout', '0', false)",
+        )
+    },
+    **{
+        f"a large table copied by {sql}": (
+            ONLY + f'op.execute("{sql}")', "backfill", "BACKFILL = Batches"
+        )
+        for sql in (
+            "SELECT * INTO copied FROM products",
+            "SELECT id INTO TEMP TABLE copied FROM ONLY products",
+            "CREATE TABLE copied AS TABLE products",
+            "CREATE TABLE copied AS (SELECT * FROM products)",
+            "INSERT INTO imports TABLE products",
+        )
+    },
+    "rows changed by explaining": (
+        ONLY + 'op.execute("EXPLAIN ANALYZE UPDATE products SET stock = 0")',
+        "unknown",
+        "say in ACCEPTED",
+    ),
     "the whole table locked": ('op.execute("LOCK TABLE products")', "heavy", "quiet hour"),
     "what nobody knows": (
         "op.execute(\"DO $$ BEGIN PERFORM 1; END $$\")",
@@ -128,6 +157,13 @@ UNSAFE = {
 }  # fmt: skip
 
 SAFE = {
+    "a small table copied": (
+        ONLY + 'op.execute("CREATE TABLE roles AS TABLE users")\n'
+        '    op.execute("SELECT * INTO names FROM roles JOIN users USING (id)")'
+    ),
+    "time for a statement that blocks nobody": (
+        ONLY + 'op.execute("SET LOCAL statement_timeout = 0")'
+    ),
     "a column that may be empty": 'op.add_column("products", sa.Column("colour", sa.Text()))',
     "a column with a constant": (
         'op.add_column("products", sa.Column("colour", sa.Text(), server_default="red (dark)", '
@@ -215,13 +251,12 @@ class TestSafe:
         assert [str(refusal) for refusal in found(written)] == []
 
     def test_not_null_after_a_check_was_validated(self, written):
-        only = 'if op.get_context().dialect.name == "postgresql":\n    '
         written.add(
-            only + 'op.create_check_constraint("has", "products", "category_id IS NOT NULL", '
+            ONLY + 'op.create_check_constraint("has", "products", "category_id IS NOT NULL", '
             "postgresql_not_valid=True)"
         )
-        written.add(only + 'op.execute("ALTER TABLE products VALIDATE CONSTRAINT has")')
-        written.add(only + 'op.alter_column("products", "category_id", nullable=False)')
+        written.add(ONLY + 'op.execute("ALTER TABLE products VALIDATE CONSTRAINT has")')
+        written.add(ONLY + 'op.alter_column("products", "category_id", nullable=False)')
 
         ours = [refusal.rule for refusal in found(written) if refusal.rule in RULES]
 

@@ -94,6 +94,19 @@ class TestUpgrade:
         assert "colour" not in columns()
 
     @pytest.mark.parametrize("kind", ["postgresql"])
+    def test_has_the_limits_whatever_the_revision_before_has_set(self, shop, written):
+        written.add('op.execute("SET lock_timeout = 0; SET statement_timeout = 0")')
+        written.add(
+            'for limit, value in {"lock_timeout": "1s", "statement_timeout": "15s"}.items():\n'
+            '    assert op.get_bind().scalar(sa.text(f"SHOW {limit}")) == value'
+        )
+
+        flask_migrate.upgrade()
+
+        with db.engine.connect() as connection:
+            assert current_revision(connection) == "t002"
+
+    @pytest.mark.parametrize("kind", ["postgresql"])
     def test_leaves_the_pool_without_its_limits(self, shop, written):
         written.add(ADD, DROP)
 
