@@ -78,7 +78,7 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
-            event.listen(db.engine, "connect", _set_up_sqlite)
+            event.listen(db.engine, "connect", set_up_sqlite)
             event.listen(db.engine, "begin", _begin_sqlite)
             event.listen(db.engine, "do_execute", _execute_sqlite)
 
@@ -162,7 +162,8 @@ def analyze(connection: Connection, tables: Iterable[str]) -> None:
         connection.execute(text(f"ANALYZE {table}"))
 
 
-def _set_up_sqlite(connection: Any, record: Any) -> None:
+def set_up_sqlite(connection: Any, record: Any) -> None:
+    """Give a new connection our settings and functions; ``info["deadline"]`` ends its work."""
     # The driver's own BEGIN is deferred and comes late; SQLAlchemy's "begin" event sends ours.
     connection.isolation_level = None
     cursor = connection.cursor()

@@ -7,6 +7,7 @@ import json
 import click
 
 from backoffice.cli import fail, with_app
+from backoffice.cli.advise import advise_, prove_
 from backoffice.cli.progress import bar
 from backoffice.database import begins_reading, db
 from backoffice.indexes.build import BuildRefusedError, build, to_build
@@ -65,6 +66,10 @@ def build_(dry_run: bool) -> None:
         fail(str(refusal))
     if not missing:
         click.echo("nothing to build")
+
+
+command.add_command(advise_)
+command.add_command(prove_)
 
 
 def _fields(index: Comparison) -> dict[str, object]:

@@ -9,6 +9,7 @@ from sqlalchemy import and_, delete, event, select, update
 from backoffice.database import db
 from backoffice.imports.read import FileRefused
 from backoffice.imports.undo import undo
+from backoffice.imports.undo import undo
 from backoffice.models import Category, HistoryEntry, Order, OrderLine, Product, Supplier
 from tests import stored
 from tests.imports.conftest import counts, products, reasons
@@ -288,6 +289,53 @@ class TestHistory:
             first = and_(OrderLine.order_id == touched, OrderLine.line_no == 1)
             others.execute(delete(OrderLine).where(OrderLine.id == touched, ~first))
             others.execute(update(OrderLine).where(first).values(id=touched))
+
+        load(
+            "order-lines",
+            "order,line_no,product,quantity,unit_price\nORD0001,1,,9,\nORD0001,7,SKU0001,2,1\n",
+        )
+
+        [entry] = visit(client, "/admin/orders/details/", id=touched).history
+        assert "Line 1 quantity: 1 → 9" in entry
+        assert "Line 7 added" in entry
+
+    def test_tells_what_the_import_did_to_the_row(self, client, load, make, session):
+        make.products(1)
+        make.suppliers(2)
+        load(
+            "products",
+            "sku,name,supplier,price,active\nSKU0001,Tea,SUP2,1234.5678,no\n",
+            create_missing=True,
+        )
+        product = session.scalar(select(Product.id))
+        before = session.scalar(select(HistoryEntry.label))
+        session.rollback()
+
+        [entry] = visit(client, "/admin/products/details/", id=product).history
+
+        assert before == "products.csv"
+        assert "name: Product 1 → Tea" in entry
+        assert "supplier: SUP1 → SUP2" in entry
+        assert "→ 1234.5678" in entry
+        assert "active: yes → no" in entry
+
+    def test_tells_what_undoing_it_did(self, app, client, load, make, session):
+        make.products(1)
+        report = load("products", "sku,name\nSKU0001,Tea\n")
+        with app.app_context():
+            undo(report.run)
+        product = session.scalar(select(Product.id))
+        session.rollback()
+
+        undone, imported = visit(client, "/admin/products/details/", id=product).history
+
+        assert undone.startswith("Import undone from products.csv")
+        assert "name: Tea → Product 1" in undone
+        assert "name: Product 1 → Tea" in imported
+
+    def test_tells_what_it_did_to_the_lines_of_an_order(self, client, load, make):
+        touched, _ = make.orders(2)
+        make.products(1)
 
         load(
             "order-lines",
