@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
+from backoffice.indexes.plan import State, compare
 from backoffice.models import QueryHour, QueryShape
 from backoffice.querylog.parameters import to_json
 from backoffice.querylog.shape import fingerprint_of, shape_of
@@ -129,10 +130,13 @@ SELDOM = (
 
 
 def plant(connection: Connection) -> list[str]:
-    """Drop the indexes, write the log of a week; returns the fingerprints of ``PLANTED``."""
-    for planted in PLANTED:
-        if planted.drops:
-            connection.execute(text(f"DROP INDEX IF EXISTS {planted.drops}"))
+    """Drop the indexes, write the log of a week; returns the fingerprints of ``PLANTED``.
+
+    What an earlier run has built goes as well.
+    """
+    by_hand = {index.name for index in compare(connection) if index.state is State.UNDECLARED}
+    for name in by_hand | {planted.drops for planted in PLANTED if planted.drops}:
+        connection.execute(text(f"DROP INDEX IF EXISTS {name}"))
     dialect = connection.dialect.name
     rows = connection.scalar(text("SELECT count(*) FROM products"))
     for statement, parameters, calls, written in _log(connection, rows or 0):

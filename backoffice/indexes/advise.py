@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backoffice.database import Base
 from backoffice.indexes.candidates import Candidate, candidates, covered_by
-from backoffice.indexes.measure import Read, compare, times, users
+from backoffice.indexes.measure import ROUNDS, Read, compare, times, typical, users
 from backoffice.indexes.needs import Schema
 from backoffice.indexes.present import Present, present
 from backoffice.indexes.scratch import Limits, Scratch, scratch
@@ -29,6 +29,7 @@ class Rules:
     ``worth``: readers gain at least so many times what writers lose. ``least``: and at least this
     share of the time of the statements that use it. ``smallest``: rows below which a table is
     read whole in no time. ``reads_per_write``: assumed where no write of a table is recorded.
+    ``seconds`` end a statement; ``rounds`` is how often the sides take turns.
     """
 
     worth: float = 2.0
@@ -36,13 +37,14 @@ class Rules:
     smallest: int = 1_000
     reads_per_write: float = 10.0
     seconds: float = 5.0
+    rounds: int = ROUNDS
 
 
 ALIKE = 0.9
 """Of two candidates that gain nearly the same, the smaller is better."""
 
 NEGLIGIBLE = 0.001
-"""Share of the workload's time; statements below it suggest no index."""
+"""Share of the workload's time: less of it suggests no index, and is not worth one."""
 
 
 @dataclass
@@ -159,14 +161,14 @@ class _Choice:
         progress("asking each statement")
         self.first = self._ask(workload.questions)
         self.now = dict(self.first)  # seconds of one call, beside those chosen
+        self.whole = sum(one.calls * self.first[one.fingerprint] for one in workload.questions)
 
     def take(self, offered: list[Candidate]) -> None:
         """Try the candidates once each; drop at once what needs no trial."""
-        whole = sum(one.calls * self.first[one.fingerprint] for one in self.workload.questions)
         dear = [
             need
             for one in self.workload.questions
-            if one.calls * self.first[one.fingerprint] > NEGLIGIBLE * whole
+            if one.calls * self.first[one.fingerprint] > NEGLIGIBLE * self.whole
             for need in one.needs
         ]
         # As given, in the place of the equal one that was found.
@@ -192,8 +194,7 @@ class _Choice:
         found = {}
         with self.copy.transaction(seconds=seconds):
             for one in questions:
-                taken = sorted(times(self.copy, one, seconds))
-                found[one.fingerprint] = taken[len(taken) // 2]
+                found[one.fingerprint] = typical(times(self.copy, one, seconds))
         return found
 
     def _about(self, table: str) -> list[Question]:
@@ -215,14 +216,17 @@ class _Choice:
     def _keep(self, tried: _Tried) -> None:
         """Go on with it, or refuse it with the reason that fits."""
         before = sum(one.calls * self.first[one.fingerprint] for one in tried.questions)
-        if tried.questions and tried.gain >= self.rules.least * before:
+        enough = self.rules.least * before
+        if not tried.candidate.offered:
+            enough = max(enough, NEGLIGIBLE * self.whole)
+        if tried.questions and tried.gain >= enough:
             self.tried.append(tried)
         elif self.chosen and tried.alone > tried.gain:
             self._refuse(tried.candidate, f"{self._serving(tried)} serves the same statements")
         elif not tried.questions:
             self._refuse(tried.candidate, "not used by the planner in any statement")
         else:
-            self._refuse(tried.candidate, f"gains less than {self.rules.least:.0%}")
+            self._refuse(tried.candidate, f"gains only {tried.gain:.3g} of {before:.3g} s")
 
     def _serving(self, tried: _Tried) -> str:
         """Which of the chosen took its place: the one of most use to the same table."""
@@ -258,8 +262,8 @@ class _Choice:
         candidate = tried.candidate
         self.progress(f"measuring {candidate.name}")
         seconds, size = self.copy.make(candidate.statement, candidate.table)
-        reads = compare(self.copy, candidate.name, tried.questions, self.rules.seconds)
-        cost = measure_writes(self.copy, candidate)
+        reads = self._compare(candidate.name, tried.questions)
+        cost = measure_writes(self.copy, candidate, turns=2 * self.rules.rounds)
         writes = self.workload.writes_to(candidate.table, self.rules.reads_per_write)
         found = Advice(candidate, pays=True, reason="", reads=reads, writes=cost)
         found.bytes, found.build_seconds = size, seconds
@@ -267,7 +271,8 @@ class _Choice:
         found.cost = cost.of(writes, frozenset(concerned_by(candidate)))
         before = sum(read.question.calls * read.before for read in reads) / 1000
         if found.gain < self.rules.least * before:
-            found.pays, found.reason = False, f"gains less than {self.rules.least:.0%}"
+            found.pays = False
+            found.reason = f"gains only {found.gain:.3g} of {before:.3g} s"
         elif found.gain < self.rules.worth * found.cost:
             found.pays = False
             found.reason = (
@@ -283,6 +288,9 @@ class _Choice:
         for read in reads:
             self.now[read.fingerprint] = read.after / 1000
         self._retire(found)
+
+    def _compare(self, name: str, questions: list[Question]) -> list[Read]:
+        return compare(self.copy, name, questions, self.rules.seconds, self.rules.rounds)
 
     def _note(self, found: Advice) -> None:
         table = found.candidate.table
@@ -308,7 +316,7 @@ class _Choice:
                 self.copy.drop(one.candidate.name)
                 one.pays, one.reason = False, f"covered by {wide.candidate.name}"
                 questions = users(self.copy, self._about(new.table), new.name)
-                wide.reads = compare(self.copy, new.name, questions, self.rules.seconds)
+                wide.reads = self._compare(new.name, questions)
                 wide.gain = sum(read.gain for read in wide.reads)
 
 

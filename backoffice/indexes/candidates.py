@@ -93,11 +93,11 @@ def candidates(all_needs: Iterable[Need]) -> list[Candidate]:
 
 
 def _of(need: Need) -> Iterator[Candidate]:
-    for columns in _lists(need):
+    for columns in sorted(_lists(need)):
         yield from _worth(need.table, columns)
         yield from _covering(need, columns)
-        for name, condition in _lasting(need).items():
-            rest = tuple(column for column in columns if column != name)
+        for condition, gone in _conditions(need):
+            rest = tuple(column for column in columns if column not in gone)
             # A condition alone leaves the order, or the key, to be indexed.
             yield from _worth(need.table, rest or need.order or ("id",), condition)
 
@@ -138,11 +138,23 @@ def _worth(table: str, columns: tuple[str, ...], where: str | None = None) -> It
         yield Candidate(table, columns, where)
 
 
-def _lasting(need: Need) -> dict[str, str]:
-    """The conditions by which part of the table may be indexed.
+def _conditions(need: Need) -> Iterator[tuple[str, set[str]]]:
+    """(condition, columns that need no place in the index then) by which part may be indexed.
 
-    Of a flag, of NULL, and of lists that stand in the text: another value would be another call
-    of the same shape, which an index of this value alone does not serve.
+    All together where there are several: fewer rows are left.
+    """
+    lasting = _lasting(need)
+    if lasting:
+        # Of a list or of NULL a column may have its place in the order all the same.
+        gone = set(lasting) - {column.removesuffix(" DESC") for column in need.order}
+        yield " AND ".join(lasting.values()), gone
+
+
+def _lasting(need: Need) -> dict[str, str]:
+    """Column -> condition of a flag, of NULL, and of lists and columns that stand in the text.
+
+    Another value would be another call of the same shape, which an index of this value alone
+    does not serve.
     """
     flags = _flags(need.table)
     return {

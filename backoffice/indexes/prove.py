@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,7 +12,7 @@ from backoffice.database import begins_reading, db, reading
 from backoffice.indexes.advise import Rules, schema
 from backoffice.indexes.candidates import Candidate, covered_by
 from backoffice.indexes.kept import keep_proof, kept
-from backoffice.indexes.measure import compare, times, uses
+from backoffice.indexes.measure import compare, times, typical, uses
 from backoffice.indexes.needs import parsed, tables_of
 from backoffice.indexes.present import present
 from backoffice.indexes.scratch import Limits, Scratch, scratch
@@ -114,8 +113,8 @@ def _questions(row: IndexAdvice) -> list[Question]:
 
 def _prove(copy: Scratch, row: IndexAdvice, name: str, rules: Rules) -> Proof:
     questions, promised = _questions(row), row.measured
-    on_copy = compare(copy, name, questions, rules.seconds)
-    cost = measure_writes(copy, _candidate(row), name=name)
+    on_copy = compare(copy, name, questions, rules.seconds, rules.rounds)
+    cost = measure_writes(copy, _candidate(row), turns=2 * rules.rounds, name=name)
     real, used = _as_they_are(questions, name, rules.seconds)
     reads = [
         Now(one.shape, one.calls, read.before, real[one.fingerprint], then["after"])
@@ -140,7 +139,7 @@ def _as_they_are(
     for one in questions:
         with reading(seconds) as connection:
             used |= uses(connection, one, name)
-            found[one.fingerprint] = 1000 * median(times(Scratch(connection), one, seconds))
+            found[one.fingerprint] = 1000 * typical(times(Scratch(connection), one, seconds))
     return found, used
 
 

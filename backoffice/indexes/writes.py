@@ -6,21 +6,21 @@ The copy has neither triggers nor foreign keys, so a share is of the bare table'
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
 from time import perf_counter
 
 from sqlalchemy import Integer, String, UniqueConstraint
 
 from backoffice.database import Base
 from backoffice.indexes.candidates import Candidate
+from backoffice.indexes.measure import ROUNDS, typical
 from backoffice.indexes.scratch import Scratch
 from backoffice.indexes.workload import Writes
 
-BATCHES = 9
-MOST_ROWS = 1_000
-"""Rows of a batch; fewer where the table has few."""
+BATCHES_A_TURN = 8
+MOST_ROWS = 100
+"""Rows of a batch; fewer where the table has few. Short, so that some batches are undisturbed."""
 
 NEW, OLD = "advise_new", "advise_old"
 KINDS = ("insert", "update", "other", "delete")
@@ -28,7 +28,7 @@ KINDS = ("insert", "update", "other", "delete")
 
 @dataclass(frozen=True)
 class Cost:
-    """Microseconds a row, medians: with the index more than without, and without.
+    """Microseconds a row, see ``typical``: with the index more than without, and without.
 
     ``update`` is of the index's own columns, ``other`` of ``version`` and ``updated_at``, as every
     change of a record writes them.
@@ -57,38 +57,36 @@ class Cost:
 
 
 def measure_writes(
-    scratch: Scratch, candidate: Candidate, batches: int = BATCHES, name: str = ""
+    scratch: Scratch,
+    candidate: Candidate,
+    *,
+    turns: int = 2 * ROUNDS,
+    name: str = "",
+    kinds: Sequence[str] = KINDS,
 ) -> Cost:
     """Write batches with the index of ``candidate``, which is there, and without; all is undone.
 
     :param name: The index's name where it is another than the candidate's.
     """
-    size = max(1, min(MOST_ROWS, scratch.rows[candidate.table] // batches))
+    batches = turns * BATCHES_A_TURN
+    size = max(1, min(MOST_ROWS, scratch.rows[candidate.table] // len(KINDS) // batches))
+    statements = {k: v for k, v in _statements(candidate).items() if k in kinds}
     taken: dict[tuple[str, bool], list[float]] = defaultdict(list)
-    with _staged(scratch, candidate.table, size * batches):
-        statements = _statements(candidate)
-        for batch in range(-1, batches):  # the first warms
-            for without in (True, False) if batch % 2 else (False, True):
-                turn = max(batch, 0)
-                span = f"place > {turn * size} AND place <= {(turn + 1) * size}"
-                for kind, statement in statements.items():
-                    with scratch.transaction([name or candidate.name] if without else []):
-                        started = perf_counter()
-                        scratch.run(statement.replace("{span}", span))
-                        seconds = perf_counter() - started
-                    if batch >= 0:
-                        taken[kind, without].append(1e6 * seconds / size)
-    more = {
-        kind: max(
-            0.0,
-            median(
-                with_ - bare
-                for with_, bare in zip(taken[kind, False], taken[kind, True], strict=True)
-            ),
-        )
-        for kind in statements
-    }
-    bare = {kind: median(taken[kind, True]) for kind in statements}
+    with _staged(scratch, candidate.table, len(KINDS) * size * batches):
+        for turn in range(turns):
+            for without in (True, False) if turn % 2 else (False, True):
+                with scratch.transaction([name or candidate.name] if without else []):
+                    for batch in range(turn * BATCHES_A_TURN, (turn + 1) * BATCHES_A_TURN):
+                        for place, (kind, statement) in enumerate(statements.items()):
+                            # Rows of its own for each kind: one just written is no old one.
+                            first = (place * batches + batch) * size
+                            span = f"place > {first} AND place <= {first + size}"
+                            started = perf_counter()
+                            scratch.run(statement.replace("{span}", span))
+                            seconds = perf_counter() - started
+                            taken[kind, without].append(1e6 * seconds / size)
+    bare = {kind: typical(taken[kind, True]) for kind in statements}
+    more = {kind: max(0.0, typical(taken[kind, False]) - bare[kind]) for kind in statements}
     return Cost(**{kind: more.get(kind, 0.0) for kind in KINDS}, bare=bare)
 
 
