@@ -33,6 +33,8 @@ def kept(names: Iterable[str] = ()) -> list[IndexAdvice]:
     """The indexes that were found to pay, or those of ``names`` alone, by name."""
     wanted = set(names)
     rows = db.session.scalars(select(IndexAdvice).order_by(IndexAdvice.name)).all()
+    # Read and done: a transaction that stayed open would hold SQLite's lock while all is measured.
+    db.session.expunge_all()
     db.session.rollback()
     return [row for row in rows if row.measured["pays"] and (not wanted or row.name in wanted)]
 

@@ -22,7 +22,9 @@ WIDTH = 100
 def is_large(table: str, rows: int) -> bool:
     """Whether its indexes are made by `indexes build`."""
     declared = Base.metadata.tables[table].indexes
-    return rows >= LARGE_TABLE or any(index.info.get("online") for index in declared)
+    # The index for search is built there at any size.
+    large = any(index.info.get("online") and "searched" not in index.info for index in declared)
+    return rows >= LARGE_TABLE or large
 
 
 def is_declared(candidate: Candidate) -> bool:
@@ -62,12 +64,11 @@ def write_revision(
 
     It makes the indexes of small tables. Those of large ones it leaves to `indexes build`, and
     only drops them on the way down, where the models do not declare them any more.
-
-    :raises FileExistsError: there is one of this number.
     """
     before = ScriptDirectory(str(folder)).get_current_head()
-    number = f"{int(before or 0) + 1:04}"
-    file = folder / "versions" / f"{number}_advised_indexes.py"
+    versions = folder / "versions"
+    number = f"{1 + max(int(file.name[:4]) for file in versions.glob('[0-9]*.py')):04}"
+    file = versions / f"{number}_advised_indexes.py"
     with file.open("x", encoding="utf-8") as opened:
         opened.write(_text(list(found), number, before))
     return file
