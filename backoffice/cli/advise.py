@@ -25,7 +25,6 @@ from backoffice.indexes.kept import keep
 from backoffice.indexes.prove import prove
 from backoffice.indexes.revision import (
     is_declared,
-    is_large,
     model_file,
     model_line,
     write_revision,
@@ -112,7 +111,7 @@ def advise_(
     if as_json_:
         click.echo(json.dumps(_report(report)))
     else:
-        _say(report)
+        _say(report, rules)
     if migration:
         _write(report, quiet=as_json_)
 
@@ -161,7 +160,7 @@ def _report(report: Report) -> dict[str, object]:
     }
 
 
-def _say(report: Report) -> None:
+def _say(report: Report, rules: Rules) -> None:
     if report.workload.unread:
         click.echo(f"{len(report.workload.unread)} statements were not understood", err=True)
     if not report.workload.questions:
@@ -172,15 +171,19 @@ def _say(report: Report) -> None:
         console.print(_paying(report))
     refused = [one for one in report.advice if not one.pays]
     # What was offered, or cost a trial of its own, deserves its reason; the rest are variants.
+    if not report.paying:
+        click.echo("no index pays")
     told = [one for one in refused if one.candidate.offered or one.reads]
     if told:
         console.print(_refused(told))
     if len(refused) > len(told):
-        click.echo(f"{len(refused) - len(told)} other candidates add nothing to these; see --json")
+        click.echo(f"{len(refused) - len(told)} other candidates add nothing to these, see --json.")
+    click.echo(
+        f"An index pays where readers gain {rules.least:.0%} of their time, {rules.noticed:g} ms "
+        f"a call, and {rules.worth:g} times what writers lose."
+    )
     for note in dict.fromkeys(note for one in report.paying for note in one.notes):
         click.echo(note)
-    if not report.paying:
-        click.echo("no index pays")
 
 
 def _paying(report: Report) -> Table:
@@ -241,12 +244,10 @@ def _write(report: Report, quiet: bool) -> None:
     if not fresh:
         click.echo("no migration is needed", err=quiet)
         return
-    sizes = [(one, is_large(one.table, report.rows[one.table])) for one in fresh]
-    file = write_revision(sizes)
+    file = write_revision(fresh)
     click.echo(f"wrote {file.relative_to(ROOT)}; add to the models:", err=quiet)
-    for candidate, large in sizes:
+    for candidate in fresh:
         click.echo(f"\n{model_file(candidate.table)}, in __table_args__:", err=quiet)
-        click.echo(f"        {model_line(candidate, large)}", err=quiet)
-    if any(large for _, large in sizes):
-        says = "then `manage.py db upgrade`, `indexes build` and `indexes prove`"
-        click.echo(f"\n{says}", err=quiet)
+        click.echo(f"        {model_line(candidate)}", err=quiet)
+    click.echo("\nLARGE is in backoffice/models/record.py. Then `manage.py db upgrade`,", err=quiet)
+    click.echo("`indexes build`, which lets writers go on, and `indexes prove`.", err=quiet)

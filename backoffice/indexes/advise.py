@@ -27,13 +27,15 @@ class Rules:
     """When an index pays.
 
     ``worth``: readers gain at least so many times what writers lose. ``least``: and at least this
-    share of the time of the statements that use it. ``smallest``: rows below which a table is
+    share of the time of the statements that use it. ``noticed``: and so many milliseconds of a call
+    of one of them. ``smallest``: rows below which a table is
     read whole in no time. ``reads_per_write``: assumed where no write of a table is recorded.
     ``seconds`` end a statement; ``rounds`` is how often the sides take turns.
     """
 
     worth: float = 2.0
     least: float = 0.1
+    noticed: float = 0.1
     smallest: int = 1_000
     reads_per_write: float = 10.0
     seconds: float = 5.0
@@ -273,6 +275,9 @@ class _Choice:
         if found.gain < self.rules.least * before:
             found.pays = False
             found.reason = f"gains only {found.gain:.3g} of {before:.3g} s"
+        elif max(read.before - read.after for read in reads) < self.rules.noticed:
+            found.pays = False
+            found.reason = f"spares no statement {self.rules.noticed:g} ms"
         elif found.gain < self.rules.worth * found.cost:
             found.pays = False
             found.reason = (

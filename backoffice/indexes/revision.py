@@ -13,18 +13,7 @@ from backoffice.config import ROOT
 from backoffice.database import Base
 from backoffice.indexes.candidates import Candidate
 
-LARGE_TABLE = 100_000
-"""Rows from which an index is built beside those who write, and not by a migration."""
-
 WIDTH = 100
-
-
-def is_large(table: str, rows: int) -> bool:
-    """Whether its indexes are made by `indexes build`."""
-    declared = Base.metadata.tables[table].indexes
-    # The index for search is built there at any size.
-    large = any(index.info.get("online") and "searched" not in index.info for index in declared)
-    return rows >= LARGE_TABLE or large
 
 
 def is_declared(candidate: Candidate) -> bool:
@@ -41,12 +30,12 @@ def _condition(index: Index) -> object:
     return index.dialect_options["sqlite"]["where"]
 
 
-def model_line(candidate: Candidate, large: bool) -> str:
-    """The line for ``__table_args__``, formatted."""
-    keywords = [*_where(candidate, "text"), *(["info=LARGE"] if large else [])]
+def model_line(candidate: Candidate) -> str:
+    """The line for ``__table_args__``, formatted: an index that `indexes build` makes."""
+    keywords = [*_where(candidate), "info=LARGE"]
     plain = not candidate.where and candidate.names == candidate.columns
     named = "None" if plain and _fits_convention(candidate) else _quoted(candidate.name)
-    return _call("Index", [named, *_columns(candidate, "text"), *keywords], 8) + ","
+    return _call("Index", [named, *_columns(candidate), *keywords], 8) + ","
 
 
 def model_file(table: str) -> str:
@@ -57,13 +46,11 @@ def model_file(table: str) -> str:
     return "backoffice/models"
 
 
-def write_revision(
-    found: Iterable[tuple[Candidate, bool]], folder: Path = ROOT / "migrations"
-) -> Path:
-    """Write the next migration for (candidate, whether its table is large).
+def write_revision(found: Iterable[Candidate], folder: Path = ROOT / "migrations") -> Path:
+    """Write the next migration.
 
-    It makes the indexes of small tables. Those of large ones it leaves to `indexes build`, and
-    only drops them on the way down, where the models do not declare them any more.
+    Going up it makes nothing, since writers would wait: `indexes build` makes what the models
+    declare. Going down it drops the indexes, which those models do not declare any more.
     """
     before = ScriptDirectory(str(folder)).get_current_head()
     versions = folder / "versions"
@@ -74,43 +61,40 @@ def write_revision(
     return file
 
 
-def _text(found: list[tuple[Candidate, bool]], number: str, before: str | None) -> str:
-    up, down = [], []
-    for candidate, large in found:
-        name, table = _quoted(candidate.name), _quoted(candidate.table)
-        if large:
-            up.append(f"    # {candidate.name}:\n    # `manage.py indexes build` makes it.")
-            down.append("    " + _call("op.drop_index", [name, table, "if_exists=True"], 4))
-        else:
-            columns = f"[{', '.join(_columns(candidate, 'sa.text'))}]"
-            arguments = [name, table, columns, *_where(candidate, "sa.text")]
-            up.append("    " + _call("op.create_index", arguments, 4))
-            down.append("    " + _call("op.drop_index", [name, table], 4))
-    if all(large for _, large in found):
-        up.append("    pass")
-    body = "\n".join([*up, "", "", "def downgrade() -> None:", *reversed(down)])
-    imports = "import sqlalchemy as sa\n" if "sa.text" in body else ""
+def _text(found: list[Candidate], number: str, before: str | None) -> str:
+    made = "\n".join(f"    # {candidate.name}" for candidate in found)
+    dropped = "\n".join(
+        "    "
+        + _call(
+            "op.drop_index",
+            [_quoted(candidate.name), _quoted(candidate.table), "if_exists=True"],
+            indent=4,
+        )
+        for candidate in reversed(found)
+    )
     return (
-        f'"""Indexes whose gain and cost `indexes advise` measured."""\n\n{imports}'
+        '"""Indexes whose gain and cost `indexes advise` measured."""\n\n'
         f"from alembic import op\n\nrevision = {_quoted(number)}\n"
         f"down_revision = {_quoted(before) if before else None}\n"
         "branch_labels = None\ndepends_on = None\n\n\n"
-        f"def upgrade() -> None:\n{body}\n"
+        "def upgrade() -> None:\n"
+        f"    # `manage.py indexes build` makes them, and no writer waits:\n{made}\n    pass\n\n\n"
+        f"def downgrade() -> None:\n{dropped}\n"
     )
 
 
-def _columns(candidate: Candidate, text: str) -> list[str]:
+def _columns(candidate: Candidate) -> list[str]:
     return [
-        f"{text}({_quoted(column)})" if column.endswith(" DESC") else _quoted(column)
+        f"text({_quoted(column)})" if column.endswith(" DESC") else _quoted(column)
         for column in candidate.columns
     ]
 
 
-def _where(candidate: Candidate, text: str) -> list[str]:
+def _where(candidate: Candidate) -> list[str]:
     if not candidate.where:
         return []
     condition = _quoted(_for_both(candidate))
-    return [f"{dialect}_where={text}({condition})" for dialect in ("postgresql", "sqlite")]
+    return [f"{dialect}_where=text({condition})" for dialect in ("postgresql", "sqlite")]
 
 
 def _for_both(candidate: Candidate) -> str:

@@ -15,15 +15,14 @@ from backoffice.database import db
 from backoffice.indexes.candidates import Candidate
 from backoffice.indexes.revision import (
     is_declared,
-    is_large,
     model_file,
     model_line,
     write_revision,
 )
 from tests.conftest import BOTH
 
-LARGE = Candidate("orders", ("ship_postal_code", "id"))
-SMALL = Candidate("categories", ("description", "name DESC"), "id > 5")
+CITY = Candidate("orders", ("ship_postal_code", "id"))
+PART = Candidate("categories", ("description", "name DESC"), "id > 5")
 
 
 @pytest.fixture
@@ -36,21 +35,21 @@ class TestWriteRevision:
     def test_takes_the_next_number(self, folder):
         head = ScriptDirectory(str(folder)).get_current_head()
 
-        file = write_revision([(LARGE, True)], folder)
+        file = write_revision([CITY], folder)
 
         assert file.name == f"{int(head) + 1:04}_advised_indexes.py"
         assert ScriptDirectory(str(folder)).get_current_head() == file.name[:4]
 
     def test_overwrites_nothing(self, folder):
-        first = write_revision([(LARGE, True)], folder)
+        first = write_revision([CITY], folder)
         said = first.read_text()
 
-        second = write_revision([(SMALL, False)], folder)
+        second = write_revision([PART], folder)
 
         assert first.read_text() == said
         assert f'down_revision = "{first.name[:4]}"' in second.read_text()
 
-    @pytest.mark.parametrize("found", [[(LARGE, True)], [(LARGE, True), (SMALL, False)]])
+    @pytest.mark.parametrize("found", [[CITY], [CITY, PART]])
     def test_reads_like_the_others(self, folder, found):
         file = write_revision(found, folder)
 
@@ -63,28 +62,26 @@ class TestWriteRevision:
             assert done.returncode == 0, done.stdout + file.read_text()
 
     @pytest.mark.parametrize("kind", BOTH)
-    def test_makes_the_small_and_leaves_the_large(self, new_app, folder, kind):
-        write_revision([(LARGE, True), (SMALL, False)], folder)
+    def test_makes_nothing_going_up_and_drops_it_going_down(self, new_app, folder, kind):
+        write_revision([CITY, PART], folder)
         with new_app(kind).app_context():
             flask_migrate.upgrade(directory=str(folder))
             up = names()
             with db.engine.begin() as connection:
-                connection.execute(text(LARGE.statement))
+                connection.execute(text(CITY.statement))
             flask_migrate.downgrade(directory=str(folder))
             down = names()
 
-        assert SMALL.name in up
-        assert LARGE.name not in up
-        assert not {SMALL.name, LARGE.name} & down
+        assert not {CITY.name, PART.name} & (up | down)
 
 
 class TestModelLine:
     def test_is_named_by_the_convention(self):
-        assert model_line(LARGE, True) == 'Index(None, "ship_postal_code", "id", info=LARGE),'
+        assert model_line(CITY) == 'Index(None, "ship_postal_code", "id", info=LARGE),'
         assert model_file("orders") == "backoffice/models/order.py"
 
     def test_spells_the_condition_for_both_databases(self):
-        line = model_line(Candidate("products", ("price",), "active = 1"), False)
+        line = model_line(Candidate("products", ("price",), "active = 1"))
 
         assert 'postgresql_where=text("active")' in line
         assert 'sqlite_where=text("active")' in line
@@ -92,7 +89,7 @@ class TestModelLine:
     def test_is_python_that_makes_the_index(self):
         from sqlalchemy import Column, Index, Integer, MetaData, String, Table, text  # noqa: PLC0415
 
-        line = model_line(SMALL, True)
+        line = model_line(PART)
 
         table = Table(
             "categories",
@@ -103,21 +100,14 @@ class TestModelLine:
             eval(line.rstrip(","), {"Index": Index, "text": text, "LARGE": {}}),
         )
         (index,) = table.indexes
-        assert index.name == SMALL.name
-
-
-class TestIsLarge:
-    def test_goes_by_what_is_declared_and_by_rows(self):
-        assert is_large("products", 0)
-        assert not is_large("categories", 99_999)
-        assert is_large("categories", 100_000)
+        assert index.name == PART.name
 
 
 class TestIsDeclared:
     def test_knows_the_models(self):
         assert is_declared(Candidate("products", ("price", "id")))
         assert not is_declared(Candidate("products", ("price", "id"), "active"))
-        assert not is_declared(LARGE)
+        assert not is_declared(CITY)
 
 
 def names():
