@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -15,6 +16,8 @@ Schema: TypeAlias = dict[str, frozenset[str]]
 
 DIALECTS = {"postgresql": "postgres", "sqlite": "sqlite"}
 SPANS = (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between, exp.Like)
+# It warns of each statement that is none of those it takes apart, as SAVEPOINT.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 CONSTANTS = (exp.Literal, exp.Boolean, exp.Null)
 
 

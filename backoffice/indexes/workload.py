@@ -113,7 +113,7 @@ def workload(
 ) -> Workload:
     """The questions about ``schema``, ``limit`` of them at most, and the writes to its tables.
 
-    :param table: Only the questions that read it.
+    :param table: Only the questions that read it, and what they ask of it.
     """
     found = Workload()
     for one in asked:
@@ -125,13 +125,16 @@ def workload(
         elif isinstance(tree, exp.Query) and len(found.questions) < limit:
             tables = tables_of(tree, schema)
             if tables and (not table or table in tables):
-                found.questions.append(_question(one, tree, tables, dialect, schema))
+                asks = tuple(
+                    need
+                    for need in needs(tree, dialect, schema)
+                    if not table or need.table == table
+                )
+                found.questions.append(_question(one, tables, asks))
     return found
 
 
-def _question(
-    one: Asked, tree: exp.Expr, tables: frozenset[str], dialect: str, schema: Schema
-) -> Question:
+def _question(one: Asked, tables: frozenset[str], asks: tuple[Need, ...]) -> Question:
     return Question(
         fingerprint_of(one.statement),
         shape_of(one.statement),
@@ -139,7 +142,7 @@ def _question(
         one.parameters,
         one.calls,
         tables,
-        tuple(needs(tree, dialect, schema)),
+        asks,
     )
 
 
