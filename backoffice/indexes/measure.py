@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from backoffice.database import is_busy
-from backoffice.indexes.scratch import Scratch
+from backoffice.indexes.copied import Scratch
 from backoffice.indexes.workload import Question
 from backoffice.querylog.parameters import to_json
 from backoffice.querylog.plans import explain

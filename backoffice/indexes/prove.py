@@ -9,13 +9,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backoffice.database import begins_reading, db, reading
-from backoffice.indexes.advise import Rules, schema
+from backoffice.indexes.advise import schema
 from backoffice.indexes.candidates import Candidate, covered_by
+from backoffice.indexes.copied import Limits, Scratch
 from backoffice.indexes.kept import keep_proof, kept
 from backoffice.indexes.measure import compare, times, typical, uses
 from backoffice.indexes.needs import parsed, tables_of
 from backoffice.indexes.present import present
-from backoffice.indexes.scratch import Limits, Scratch, scratch
+from backoffice.indexes.scratch import scratch
+from backoffice.indexes.verdict import Rules
 from backoffice.indexes.workload import Question
 from backoffice.indexes.writes import measure_writes
 from backoffice.models import IndexAdvice

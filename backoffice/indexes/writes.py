@@ -14,8 +14,8 @@ from sqlalchemy import Integer, String, UniqueConstraint
 
 from backoffice.database import Base
 from backoffice.indexes.candidates import Candidate
+from backoffice.indexes.copied import Scratch
 from backoffice.indexes.measure import ROUNDS, typical
-from backoffice.indexes.scratch import Scratch
 from backoffice.indexes.workload import Writes
 
 BATCHES_A_TURN = 8

@@ -22,10 +22,11 @@ from time import perf_counter
 from sqlalchemy import delete, text
 
 from backoffice.database import analyze, begins_reading, db
-from backoffice.indexes.advise import Advice, Report, Rules, advise, schema
+from backoffice.indexes.advise import advise, schema
 from backoffice.indexes.candidates import offered
+from backoffice.indexes.copied import Scratch
 from backoffice.indexes.measure import times, typical
-from backoffice.indexes.scratch import Scratch
+from backoffice.indexes.verdict import Advice, Report, Rules
 from backoffice.indexes.workload import recorded, workload
 from backoffice.indexes.writes import Cost, measure_writes
 from backoffice.models import QueryHour, QueryShape

@@ -16,11 +16,13 @@ from sqlalchemy import delete, inspect, text
 
 from backoffice.config import ROOT
 from backoffice.database import begins_reading, db
-from backoffice.indexes.advise import Report, Rules, advise, schema
+from backoffice.indexes.advise import advise, schema
 from backoffice.indexes.candidates import offered
+from backoffice.indexes.copied import SCHEMA, Limits, ScratchError
 from backoffice.indexes.kept import keep, kept
 from backoffice.indexes.prove import prove
-from backoffice.indexes.scratch import SCHEMA, Limits, ScratchError, scratch
+from backoffice.indexes.scratch import scratch
+from backoffice.indexes.verdict import Report, Rules
 from backoffice.indexes.workload import in_file, recorded, workload
 from backoffice.models import IndexAdvice, QueryHour
 from backoffice.synthetic.run import Wanted, generate
