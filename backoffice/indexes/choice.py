@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from backoffice.indexes.candidates import Candidate, candidates, covered_by
 from backoffice.indexes.copied import Scratch
-from backoffice.indexes.measure import Read, compare, times, typical, users
+from backoffice.indexes.measure import Read, compare, times, users
 from backoffice.indexes.present import Present
-from backoffice.indexes.verdict import Advice, Rules
+from backoffice.indexes.verdict import Advice, Rules, why_not
 from backoffice.indexes.workload import Question, Workload
 from backoffice.indexes.writes import concerned_by, measure_writes
 
@@ -79,12 +79,15 @@ class Choice:
             self._measure(best)
 
     def _ask(self, questions: list[Question]) -> dict[str, float]:
-        """Fingerprint -> seconds of one call as things are."""
+        """Fingerprint -> seconds of one call as things are: of a few, the quickest.
+
+        It is only a first look, and what else the machine does would decide it.
+        """
         seconds = self.rules.seconds
         found = {}
         with self.copy.transaction(seconds=seconds):
             for one in questions:
-                found[one.fingerprint] = typical(times(self.copy, one, seconds))
+                found[one.fingerprint] = min(times(self.copy, one, seconds))
         return found
 
     def _about(self, table: str) -> list[Question]:
@@ -159,27 +162,15 @@ class Choice:
         found.bytes, found.build_seconds = size, seconds
         found.gain = sum(read.gain for read in reads)
         found.cost = cost.of(writes, frozenset(concerned_by(candidate)))
-        before = sum(read.question.calls * read.before for read in reads) / 1000
-        if found.gain < self.rules.least * before:
-            found.pays = False
-            found.reason = f"gains only {found.gain:.3g} of {before:.3g} s"
-        elif max(read.before - read.after for read in reads) < self.rules.noticed:
-            found.pays = False
-            found.reason = f"spares no statement {self.rules.noticed:g} ms"
-        elif found.gain < self.rules.worth * found.cost:
-            found.pays = False
-            found.reason = (
-                f"readers gain {found.gain:.3g} s, which is less than {self.rules.worth:g} times "
-                f"the {found.cost:.3g} s that writers lose"
-            )
+        found.reason = why_not(reads, found.gain, found.cost, self.rules)
+        found.pays = not found.reason
         self._note(found)
         self.advice.append(found)
         if not found.pays:
             self.copy.drop(candidate.name)
             return
         self.chosen.append(found)
-        for read in reads:
-            self.now[read.fingerprint] = read.after / 1000
+        self.now |= self._ask(tried.questions)
         self._retire(found)
 
     def _compare(self, name: str, questions: list[Question]) -> list[Read]:

@@ -22,7 +22,7 @@ ROUNDS = 4
 SECONDS_A_SIDE = 0.25
 """How long one statement is asked again and again before the other side's turn, at most."""
 
-MOST_CALLS = 9
+MOST_CALLS = 15
 """And how often."""
 
 

@@ -61,6 +61,21 @@ class Report:
         return [one for one in self.advice if one.pays]
 
 
+def why_not(reads: list[Read], gain: float, cost: float, rules: Rules) -> str:
+    """Why an index does not pay that gains and costs so many seconds, empty where it does."""
+    before = sum(read.question.calls * read.before for read in reads) / 1000
+    if gain < rules.least * before:
+        return f"gains only {gain:.3g} of {before:.3g} s"
+    if max(read.before - read.after for read in reads) < rules.noticed:
+        return f"spares no statement {rules.noticed:g} ms"
+    if gain < rules.worth * cost:
+        return (
+            f"readers gain {gain:.3g} s, which is less than {rules.worth:g} times the "
+            f"{cost:.3g} s that writers lose"
+        )
+    return ""
+
+
 def as_json(advice: Advice, values: bool = False) -> dict[str, Any]:
     """The advice as ``--json`` prints it; with the ``values`` as ``IndexAdvice`` keeps it."""
     return {

@@ -145,15 +145,6 @@ class TestAdvise:
     def test_leaves_no_copy(self, advised, filled):
         assert left() == []
 
-    def test_refuses_what_costs_writers_more(self, filled):
-        says = f"{ASKED}; -- calls: 1_000_000_000_000\nINSERT INTO orders (id) VALUES (1)"
-
-        report = measured(says.replace("500,000", "1"))
-
-        assert [one.candidate.table for one in report.paying] in ([], ["products"])
-        (found,) = [one for one in report.advice if one.candidate.name == POSTAL]
-        assert "writers lose" in found.reason
-
     def test_leaves_small_tables_alone(self, filled):
         report = measured("SELECT id FROM suppliers WHERE city = 'x'", "suppliers: city")
 
