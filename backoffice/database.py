@@ -77,10 +77,15 @@ def init_app(app: Flask) -> None:
     """Bind ``db`` to ``app`` and set up each connection of its engine."""
     db.init_app(app)
     with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            event.listen(db.engine, "connect", set_up_sqlite)
-            event.listen(db.engine, "begin", _begin_sqlite)
-            event.listen(db.engine, "do_execute", _execute_sqlite)
+        set_up(db.engine)
+
+
+def set_up(engine: Engine) -> None:
+    """Have each connection of ``engine`` work as pages rely on."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "do_execute", _execute_sqlite)
 
 
 def begins_reading(engine: Engine, reads: bool = True) -> Engine:
@@ -162,8 +167,7 @@ def analyze(connection: Connection, tables: Iterable[str]) -> None:
         connection.execute(text(f"ANALYZE {table}"))
 
 
-def set_up_sqlite(connection: Any, record: Any) -> None:
-    """Give a new connection our settings and functions; ``info["deadline"]`` ends its work."""
+def _set_up_sqlite(connection: Any, record: Any) -> None:
     # The driver's own BEGIN is deferred and comes late; SQLAlchemy's "begin" event sends ours.
     connection.isolation_level = None
     cursor = connection.cursor()

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, text
 
-from backoffice.database import begins_reading, db, set_up_sqlite
+from backoffice.database import begins_reading, db, set_up
 from backoffice.indexes.copied import Scratch, ScratchError
 
 PAGES_A_STEP = 20_000
@@ -50,10 +50,9 @@ def _check_room(database: Path) -> None:
 
 def _copied(file: Path, progress: Callable[[str], None]) -> Iterator[Scratch]:
     engine = create_engine(f"sqlite:///{file}")
-    event.listen(engine, "connect", set_up_sqlite)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    set_up(engine)
     try:
-        with engine.connect() as connection:
+        with begins_reading(engine).connect() as connection:
             target: Any = connection.connection.driver_connection
             target.execute("PRAGMA synchronous = 0")
             target.execute("PRAGMA foreign_keys = 0")
