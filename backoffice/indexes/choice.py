@@ -77,6 +77,43 @@ class Choice:
         while best := self._best():
             self.tried.remove(best)
             self._measure(best)
+        for wide in list(self.chosen):
+            any(self._is_replaced(wide, narrow) for narrow in self._beginnings(wide.candidate))
+
+    def _beginnings(self, wide: Candidate) -> list[Candidate]:
+        """The candidates that ``wide`` begins with, shortest first."""
+        there = [_as_present(wide)]
+        tried = [one.candidate for one in self.advice if one.candidate != wide]
+        found = [one for one in tried if covered_by(one, there, self.copy.dialect)]
+        return sorted(found, key=lambda one: len(one.columns))
+
+    def _is_replaced(self, wide: Advice, narrow: Candidate) -> bool:
+        """Whether ``narrow`` took the place of ``wide``, which does no more beside the others.
+
+        What was chosen early may owe its gain to statements that another serves by now.
+        """
+        questions = [read.question for read in wide.reads]
+        before = sum(one.calls * self.now[one.fingerprint] for one in questions)
+        self.progress(f"instead of {wide.candidate.name}: {narrow.name}")
+        self.copy.drop(wide.candidate.name)
+        tried = self._try(narrow)
+        after = before - tried.gain
+        unserved = [one for one in questions if one not in tried.questions]
+        after += sum(
+            one.calls * (seconds - self.now[one.fingerprint])
+            for one in unserved
+            for seconds in self._ask([one]).values()
+        )
+        if tried.questions and ALIKE * after <= before:
+            self.advice = [one for one in self.advice if one.candidate != narrow]
+            self.chosen.remove(wide)
+            if self._measure(tried).pays:
+                wide.pays, wide.reason = False, f"{narrow.name} does as much beside the others"
+                self.now |= self._ask(questions)
+                return True
+            self.chosen.append(wide)
+        self.copy.make(wide.candidate.statement, wide.candidate.table)
+        return False
 
     def _ask(self, questions: list[Question]) -> dict[str, float]:
         """Fingerprint -> seconds of one call as things are: of a few, the quickest.
@@ -150,7 +187,7 @@ class Choice:
                     self._keep(self._try(one.candidate, one.alone))
         return None
 
-    def _measure(self, tried: _Tried) -> None:
+    def _measure(self, tried: _Tried) -> Advice:
         """The verdict: reads and writes in turn, with it and without."""
         candidate = tried.candidate
         self.progress(f"measuring {candidate.name}")
@@ -168,10 +205,11 @@ class Choice:
         self.advice.append(found)
         if not found.pays:
             self.copy.drop(candidate.name)
-            return
+            return found
         self.chosen.append(found)
         self.now |= self._ask(tried.questions)
         self._retire(found)
+        return found
 
     def _compare(self, name: str, questions: list[Question]) -> list[Read]:
         return compare(self.copy, name, questions, self.rules.seconds, self.rules.rounds)
