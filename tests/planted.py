@@ -82,12 +82,12 @@ PLANTED = (
         "product_id",
     ),
     Planted(
-        "customers",
-        "SELECT customers.id, customers.code, customers.name FROM customers "
-        "WHERE customers.country = :value ORDER BY customers.name, customers.id LIMIT 50",
+        "orders",
+        "SELECT orders.id, orders.number, orders.shipped_at FROM orders "
+        "WHERE orders.shipped_at >= :value ORDER BY orders.shipped_at, orders.id LIMIT 50",
         1_500,
-        "ix_customers_country_name_id",
-        "country",
+        "ix_orders_shipped_at_id",
+        "shipped_at",
     ),
     Planted(
         "products",

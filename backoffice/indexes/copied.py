@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import monotonic, perf_counter
+from functools import cached_property
+from pathlib import Path
+from time import monotonic, perf_counter, thread_time
 from typing import Any
 
 from sqlalchemy import Connection
@@ -54,6 +56,27 @@ class Scratch:
         finally:
             cursor.close()
 
+    def clock(self, alone: bool = False) -> float:
+        """Seconds of the work on statements, from some moment on.
+
+        SQLite works in this thread, whose own time nobody else's work adds to. So does what
+        PostgreSQL's process does ``alone``, without helpers, where it is on this machine.
+        """
+        if self.dialect == "sqlite":
+            return thread_time()
+        if alone and self.process:
+            return int((self.process / "schedstat").read_text().split()[0]) / 1e9
+        return perf_counter()
+
+    @cached_property
+    def process(self) -> Path | None:
+        """Where this machine tells of the server's process, which a socket leads to."""
+        host = str(self.connection.engine.url.query.get("host") or "")
+        ((number,),) = self.run("SELECT pg_backend_pid()")
+        found = Path(f"/proc/{number}")
+        told = host.startswith("/") and (found / "schedstat").exists()
+        return found if told and "postgres" in (found / "comm").read_text() else None
+
     def make(self, statement: str, table: str) -> tuple[float, int]:
         """Make an index and keep it: (seconds, bytes)."""
         before, started = self._used(), perf_counter()
@@ -89,6 +112,14 @@ class Scratch:
     def allow(self, seconds: float) -> None:
         """From now on SQLite has so long."""
         self.connection.info["deadline"] = monotonic() + seconds
+
+    def tidy(self, table: str) -> None:
+        """Clear away what was taken back, over whose dead rows PostgreSQL steps from then on."""
+        if self.dialect == "postgresql":
+            self.connection.execution_options(isolation_level="AUTOCOMMIT")
+            self.connection.exec_driver_sql(f"VACUUM ANALYZE {table}")
+            self.connection.commit()
+            self.connection.execution_options(isolation_level="READ COMMITTED")
 
     def present(self, tables: Iterable[str]) -> list[Present]:
         with self.connection.begin():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from backoffice.database import begins_reading, db, set_up
+from backoffice.database import analyze, begins_reading, db, set_up
 from backoffice.indexes.copied import Scratch, ScratchError
 
 PAGES_A_STEP = 20_000
@@ -19,7 +19,9 @@ PAGES_A_STEP = 20_000
 
 
 @contextmanager
-def copied_file(database: Path, progress: Callable[[str], None]) -> Iterator[Scratch]:
+def copied_file(
+    database: Path, tables: Iterable[str], progress: Callable[[str], None]
+) -> Iterator[Scratch]:
     folder = database.with_name(f"{database.name}.advise")
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("a") as lock:
@@ -31,7 +33,7 @@ def copied_file(database: Path, progress: Callable[[str], None]) -> Iterator[Scr
             for left in folder.glob("copy.db*"):
                 left.unlink()
             _check_room(database)
-            yield from _copied(folder / "copy.db", progress)
+            yield from _copied(folder / "copy.db", tables, progress)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -48,7 +50,9 @@ def _check_room(database: Path) -> None:
         )
 
 
-def _copied(file: Path, progress: Callable[[str], None]) -> Iterator[Scratch]:
+def _copied(
+    file: Path, tables: Iterable[str], progress: Callable[[str], None]
+) -> Iterator[Scratch]:
     engine = create_engine(f"sqlite:///{file}")
     set_up(engine)
     try:
@@ -74,6 +78,8 @@ def _copied(file: Path, progress: Callable[[str], None]) -> Iterator[Scratch]:
                 triggers = copy.run("SELECT name FROM sqlite_master WHERE type = 'trigger'")
                 for (name,) in triggers:
                     copy.run(f"DROP TRIGGER {name}")
+                # Else what fresh statistics bring would count for the first index.
+                analyze(connection, tables)
             yield copy
     finally:
         engine.dispose()

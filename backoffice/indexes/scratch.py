@@ -30,12 +30,13 @@ def scratch(
         longer to make than all else.
     :raises ScratchError: there is no room, or another run is at work.
     """
+    tables = sorted(tables)
     if db.engine.dialect.name == "sqlite":
-        with copied_file(Path(str(db.engine.url.database)), progress) as copy:
+        with copied_file(Path(str(db.engine.url.database)), tables, progress) as copy:
             _count(copy, tables)
             yield copy
     else:
-        with copied_tables(sorted(tables), limits, set(used), progress) as copy:
+        with copied_tables(tables, limits, set(used), progress) as copy:
             _count(copy, tables)
             yield copy
 

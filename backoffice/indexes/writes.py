@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from time import perf_counter
 
 from sqlalchemy import Integer, String, UniqueConstraint
 
@@ -81,10 +80,11 @@ def measure_writes(
                             # Rows of its own for each kind: one just written is no old one.
                             first = (place * batches + batch) * size
                             span = f"place > {first} AND place <= {first + size}"
-                            started = perf_counter()
+                            started = scratch.clock(alone=True)
                             scratch.run(statement.replace("{span}", span))
-                            seconds = perf_counter() - started
+                            seconds = scratch.clock(alone=True) - started
                             taken[kind, without].append(1e6 * seconds / size)
+    scratch.tidy(candidate.table)
     bare = {kind: typical(taken[kind, True]) for kind in statements}
     more = {kind: max(0.0, typical(taken[kind, False]) - bare[kind]) for kind in statements}
     return Cost(**{kind: more.get(kind, 0.0) for kind in KINDS}, bare=bare)

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.advise --keep FOLDER
 
 Plants ten missing indexes and a week's log, offers five useless ones, has `indexes advise` measure,
-then builds what it chose on the tables themselves, with their triggers and foreign keys, and
+then builds what it chose on the tables themselves, logged and with their foreign keys, and
 measures there. Prints Markdown. The databases are those of the other benchmarks; those in FOLDER
 are changed.
 """
@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
-from sqlalchemy import delete, text
+from sqlalchemy import Connection, delete, text
 
 from backoffice.database import analyze, begins_reading, db
 from backoffice.indexes.advise import advise, schema
@@ -30,6 +30,8 @@ from backoffice.indexes.verdict import Advice, Report, Rules
 from backoffice.indexes.workload import recorded, workload
 from backoffice.indexes.writes import Cost, measure_writes
 from backoffice.models import QueryHour, QueryShape
+from backoffice.models.rollup_triggers import create_triggers
+from backoffice.models.searched import restore_search
 from tests.benchmarks.data import Size, fill, our_app, sizes
 from tests.benchmarks.servers import database
 from tests.planted import PLANTED, USELESS, plant
@@ -126,9 +128,12 @@ def _refusal(report: Report, offer: str) -> str:
 
 @contextmanager
 def _real() -> Iterator[Scratch]:
-    """The tables themselves, asked as the copy is."""
+    """The tables themselves, asked as the copy is; their triggers, which cost as much with every
+    index, rest meanwhile.
+    """
     with db.engine.connect() as connection:
         try:
+            _triggers(connection, on=False)
             if connection.dialect.name == "sqlite":
                 # Values are swapped between rows, so that a parcel may leave before its order.
                 connection.exec_driver_sql("PRAGMA ignore_check_constraints = 1")
@@ -142,7 +147,24 @@ def _real() -> Iterator[Scratch]:
                     ((real.rows[table],),) = real.run(f"SELECT count(*) FROM {table}")
             yield real
         finally:
+            connection.rollback()
+            _triggers(connection, on=True)
             connection.invalidate()
+
+
+def _triggers(connection: Connection, on: bool) -> None:
+    if connection.dialect.name == "postgresql":
+        for table in ("orders", "order_lines", "products", "suppliers", "customers"):
+            word = "ENABLE" if on else "DISABLE"
+            connection.execute(text(f"ALTER TABLE {table} {word} TRIGGER USER"))
+    elif on:
+        restore_search(connection)
+        create_triggers(connection)
+    else:
+        find = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        for name in connection.scalars(text(find)).all():
+            connection.execute(text(f"DROP TRIGGER {name}"))
+    connection.commit()
 
 
 def _ask(real: Scratch, report: Report) -> dict[str, float]:
@@ -161,12 +183,17 @@ def _compared(report: Report) -> Iterator[str]:
                 real.run(
                     "ALTER TABLE orders DROP CONSTRAINT IF EXISTS ck_orders_shipped_after_placed"
                 )
+        tables = {one.candidate.table for one in report.paying}
+        with real.connection.begin():
+            analyze(real.connection, sorted(tables))
+        for table in sorted(tables):
+            real.tidy(table)
         before = _ask(real, report)
         with real.connection.begin():
             for one in report.paying:
                 real.run(one.candidate.statement)
         with real.connection.begin():
-            analyze(real.connection, sorted({one.candidate.table for one in report.paying}))
+            analyze(real.connection, sorted(tables))
         after = _ask(real, report)
         # No deletes: other tables refer to the rows.
         costs = {

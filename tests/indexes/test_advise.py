@@ -263,7 +263,7 @@ class TestPlanted:
     def test_ten_are_found_and_five_refused(self, new_app):
         for kind in BOTH:
             with new_app(kind).app_context():
-                generate(Wanted(suppliers=200, products=20_000, customers=2_000, orders=20_000))
+                generate(Wanted(suppliers=200, products=20_000, customers=20_000, orders=20_000))
                 with db.engine.begin() as connection:
                     connection.execute(delete(QueryHour))
                     planted = plant(connection)
