@@ -12,6 +12,7 @@ import click
 from sqlalchemy import Connection
 
 from backoffice.cli import fail, with_app
+from backoffice.cli.advise import advise_, prove_
 from backoffice.cli.progress import Bar, bar
 from backoffice.database import begins_reading, db
 from backoffice.indexes.build import Step, build, to_build
@@ -101,6 +102,10 @@ def build_(names: tuple[str, ...], dry_run: bool, hold: float) -> None:
         sys.exit(INTERRUPTED)
     if not built:
         click.echo("nothing to build")
+
+
+command.add_command(advise_)
+command.add_command(prove_)
 
 
 @command.command("check")
