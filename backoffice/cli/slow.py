@@ -104,7 +104,7 @@ def show(fingerprint: str, *, values: bool, as_json: bool) -> None:
         "first_seen": shape.first_seen,
         "last_seen": shape.last_seen,
         "places": [row._asdict() for row in places],
-        "plans": [plan_of(plan, values=values) for plan in reading.plans(session, shape.id)],
+        "plans": [plan_of(plan, values=values) for plan in reading.plans(session, shape)],
         "slow": [row._asdict() for row in session.execute(calls)],
     }
     if values:

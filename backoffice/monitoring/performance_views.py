@@ -71,7 +71,7 @@ class PerformanceView(Guarded, BaseView):
             chart=hours_chart(hours, state.period, state.since, datetime.now(UTC)),
             charts=charts,
             places=session.execute(shape_queries.places_of(shape.id, state.since)).all(),
-            plans=reading.plans(session, shape.id),
+            plans=reading.plans(session, shape),
             calls=session.execute(shape_queries.slow_calls(shape.id, values=shows_values)).all(),
             shows_values=shows_values,
             explained=explained,

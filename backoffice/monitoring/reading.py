@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from backoffice.models import QueryPlan, QueryShape
 from backoffice.monitoring import queries, shape_queries
 from backoffice.monitoring.asked import Asked, Skipped
+from backoffice.monitoring.large import large_tables, tables_of
 from backoffice.monitoring.words import difference, plan_in_a_word
 from backoffice.querylog.plans import Plan
 
@@ -57,16 +58,26 @@ def shapes(session: Session, asked: Asked, most: int | None = None) -> list[Shap
             worse=asked.worse,
         )
     )
-    return [_shape(row) for row in found]
+    rows = found.all()
+    planned = [row.shape for row in rows if row.scans or row.sorts or row.scans_before]
+    large = large_tables(session, planned)
+    return [_shape(row, large) for row in rows]
 
 
-def _shape(row: Any) -> Shape:
+def in_a_word(
+    statement: str, scans: Sequence[str] | None, sorts: bool | None, large: Collection[str]
+) -> str:
+    """A plan of ``statement`` in a word, small tables left out."""
+    return plan_in_a_word(scans, sorts, tables_of(statement).intersection(large))
+
+
+def _shape(row: Any, large: Collection[str]) -> Shape:
     before = change = ""
     if row.worse and row.scans_before is not None:
         earlier = _plan(row.plan_before, row.scans_before, row.sorts_before)
-        before = plan_in_a_word(earlier.scans, earlier.sorts)
+        before = in_a_word(row.shape, earlier.scans, earlier.sorts, large)
         change = difference(earlier, _plan(row.plan, row.scans, row.sorts))
-    return Shape(row, plan_in_a_word(row.scans, row.sorts), before, change)
+    return Shape(row, in_a_word(row.shape, row.scans, row.sorts, large), before, change)
 
 
 def _plan(text: str, scans: Sequence[str], sorts: bool) -> Plan:
@@ -78,13 +89,14 @@ def shape_with(session: Session, fingerprint: str) -> QueryShape | None:
     return session.scalars(shape_queries.shape(fingerprint)).first()
 
 
-def plans(session: Session, shape_id: int) -> list[Planned]:
+def plans(session: Session, shape: QueryShape) -> list[Planned]:
     """The plans of a shape, newest first."""
-    found = session.scalars(shape_queries.plans_of(shape_id)).all()
+    found = session.scalars(shape_queries.plans_of(shape.id)).all()
+    large = large_tables(session, [shape.shape])
     planned = []
     for n, plan in enumerate(found):
         before = found[n + 1] if n + 1 < len(found) else None
-        word = plan_in_a_word(plan.scans, plan.sorts)
+        word = in_a_word(shape.shape, plan.scans, plan.sorts, large)
         this = _plan(plan.plan, plan.scans, plan.sorts)
         old = before and _plan(before.plan, before.scans, before.sorts)
         planned.append(Planned(plan, word, difference(old, this) if old else ""))

@@ -16,6 +16,12 @@ WHOLE = ("SCAN products", ["products"], False)
 NAMES = "SELECT products.name FROM products WHERE products.name = ?"
 
 
+@pytest.fixture(autouse=True)
+def all_tables_are_large(monkeypatch):
+    """What is said of tables that have many rows is tried with few."""
+    monkeypatch.setattr("backoffice.monitoring.large.LARGE", -1)
+
+
 @pytest.fixture
 def run(app, monkeypatch):
     """Runs `slow ...` within this process, as a process of its own takes a second to start."""

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
 from backoffice.database import db
@@ -16,6 +17,12 @@ SEARCHED = ("SEARCH products USING INDEX ix_products_name_id (name=?)", [], Fals
 WHOLE = ("SCAN products", ["products"], False)
 NAMES = "SELECT products.name FROM products WHERE products.name = ?"
 UNKNOWN = "0" * 16
+
+
+@pytest.fixture(autouse=True)
+def all_tables_are_large(monkeypatch):
+    """What is said of tables that have many rows is tried with few."""
+    monkeypatch.setattr("backoffice.monitoring.large.LARGE", -1)
 
 
 def cells(page, css=""):
@@ -133,6 +140,18 @@ class TestShapes:
         assert len(found) == 1
         assert found[0][-1] == "index search → whole read of products, worse than before"
         assert "reads products whole where ix_products_name_id was searched" in found[0][0]
+
+    def test_say_nothing_of_how_small_tables_are_read(self, client, make, monkeypatch):
+        monkeypatch.setattr("backoffice.monitoring.large.LARGE", 2)
+        make.products(2)
+        make.shape(NAMES, plans=[("SCAN products", ["products"], True)])
+
+        small = cells(visit(client, "/admin/performance/"), "shapes")
+        make.products(1)
+        large = cells(visit(client, "/admin/performance/"), "shapes")
+
+        assert small[0][-1] == "small tables"
+        assert large[0][-1] == "whole read of products, sorts"
 
     def test_are_sorted_by_each_head(self, client, make):
         make.shape(calls=1, microseconds=1_000, slowest=900, rows=1)
