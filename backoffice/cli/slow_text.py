@@ -27,6 +27,16 @@ def say_line(fingerprint: str, calls: int, microseconds: int, rows: int, plan: s
     click.echo(said.rstrip())
 
 
+def say_missing(names: Sequence[str], indent: str = "") -> None:
+    """What to do about indexes that plans used and that somebody dropped."""
+    for name in names:
+        click.echo(f"{indent}{name} is declared and missing: run `manage.py indexes build {name}`")
+
+
+def say_advice(fingerprint: str) -> None:
+    click.echo(f"which index may help: manage.py indexes advise --shape {fingerprint}")
+
+
 def more(places: int) -> str:
     return f" and {places} more" if places > 0 else ""
 
@@ -46,6 +56,7 @@ def told_of(shape: reading.Shape) -> dict[str, Any]:
         "plan": shape.plan,
         "worse": bool(row.worse),
         "change": shape.change,
+        "missing_indexes": list(shape.missing),
     }
 
 
@@ -75,6 +86,11 @@ def say(told: dict[str, Any]) -> None:
         if plan["change"]:
             click.echo(f"  it {plan['change']}")
         click.echo("\n".join(f"    {line}" for line in plan["plan"].splitlines()))
+    say_missing(told["missing_indexes"])
+    newest = told["plans"][0] if told["plans"] else None
+    is_poor = newest and (newest["worse"] or words.is_poor(newest["in_a_word"]))
+    if is_poor and not told["missing_indexes"]:
+        say_advice(told["fingerprint"])
     for call in told["slow"]:
         values = call.get("parameters")
         said = words.kinds_in_words(call["kinds"]) if values is None else json.dumps(values)

@@ -63,6 +63,7 @@ class PerformanceView(Guarded, BaseView):
                 explained = explain_now(shape)
             except NotExplainedError as error:
                 refusal = str(error)
+        plans = reading.plans(session, shape)
         hours = session.execute(shape_queries.hours_of(shape.id, state.since))
         return self.render(
             "monitoring/shape.html",
@@ -71,10 +72,12 @@ class PerformanceView(Guarded, BaseView):
             chart=hours_chart(hours, state.period, state.since, datetime.now(UTC)),
             charts=charts,
             places=session.execute(shape_queries.places_of(shape.id, state.since)).all(),
-            plans=reading.plans(session, shape),
+            plans=plans,
+            missing=reading.missing_indexes(session, plans),
             calls=session.execute(shape_queries.slow_calls(shape.id, values=shows_values)).all(),
             shows_values=shows_values,
             explained=explained,
+            word_now=reading.word_now(session, shape, explained) if explained else "",
             refusal=refusal,
             slow_ms=current_app.config["SLOW_STATEMENT_MS"],
         )

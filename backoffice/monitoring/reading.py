@@ -14,7 +14,8 @@ from backoffice.models import QueryPlan, QueryShape
 from backoffice.monitoring import queries, shape_queries
 from backoffice.monitoring.asked import Asked, Skipped
 from backoffice.monitoring.large import large_tables, tables_of
-from backoffice.monitoring.words import difference, plan_in_a_word
+from backoffice.monitoring.vanished import missing_of, vanished
+from backoffice.monitoring.words import all_indexes, difference, plan_in_a_word
 from backoffice.querylog.plans import Plan
 
 
@@ -23,13 +24,15 @@ class Shape:
     """A shape of a list: ``row`` as ``queries.shapes`` has it, and its plan in words.
 
     ``before`` is the plan before it in a word, and ``change`` what became of it, where the current
-    one is worse; else both are empty.
+    one is worse; else both are empty. ``missing`` are the declared indexes that the plan before
+    used and that are gone.
     """
 
     row: Any
     plan: str
     before: str
     change: str
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,17 @@ def shapes(session: Session, asked: Asked, most: int | None = None) -> list[Shap
     rows = found.all()
     planned = [row.shape for row in rows if row.scans or row.sorts or row.scans_before]
     large = large_tables(session, planned)
-    return [_shape(row, large) for row in rows]
+    left = {name for row in rows for name in _left(row)}
+    missing = missing_of(session, left)
+    return [_shape(row, large, missing) for row in rows]
+
+
+def _left(row: Any) -> list[str]:
+    """The indexes that the plan before used and the current, which is worse, does not."""
+    if not row.worse or not row.plan_before:
+        return []
+    still = all_indexes(row.plan)
+    return [name for name in all_indexes(row.plan_before) if name not in still]
 
 
 def in_a_word(
@@ -71,13 +84,19 @@ def in_a_word(
     return plan_in_a_word(scans, sorts, tables_of(statement).intersection(large))
 
 
-def _shape(row: Any, large: Collection[str]) -> Shape:
+def word_now(session: Session, shape: QueryShape, plan: Plan) -> str:
+    """A plan that was just taken of ``shape``, in a word."""
+    return in_a_word(shape.shape, plan.scans, plan.sorts, large_tables(session, [shape.shape]))
+
+
+def _shape(row: Any, large: Collection[str], missing: Collection[str]) -> Shape:
     before = change = ""
     if row.worse and row.scans_before is not None:
         earlier = _plan(row.plan_before, row.scans_before, row.sorts_before)
         before = in_a_word(row.shape, earlier.scans, earlier.sorts, large)
         change = difference(earlier, _plan(row.plan, row.scans, row.sorts))
-    return Shape(row, in_a_word(row.shape, row.scans, row.sorts, large), before, change)
+    word = in_a_word(row.shape, row.scans, row.sorts, large)
+    return Shape(row, word, before, change, tuple(n for n in _left(row) if n in missing))
 
 
 def _plan(text: str, scans: Sequence[str], sorts: bool) -> Plan:
@@ -101,6 +120,14 @@ def plans(session: Session, shape: QueryShape) -> list[Planned]:
         old = before and _plan(before.plan, before.scans, before.sorts)
         planned.append(Planned(plan, word, difference(old, this) if old else ""))
     return planned
+
+
+def missing_indexes(session: Session, planned: Sequence[Planned]) -> list[str]:
+    """The declared indexes that older plans of a shape used and that are gone."""
+    if not planned:
+        return []
+    newest, *older = (plan.row.plan for plan in planned)
+    return vanished(session, older, newest)
 
 
 def recorded_since(session: Session) -> datetime | None:

@@ -84,6 +84,11 @@ def plan_in_a_word(
     return ", ".join(filter(None, said)) or ("small tables" if read else "index search")
 
 
+def is_poor(word: str) -> bool:
+    """Whether an index may help, by ``plan_in_a_word``."""
+    return word.startswith(("whole read", "sorts"))
+
+
 def difference(before: Plan, after: Plan) -> str:
     """In what ``after`` is another plan than ``before``: empty where in nothing that matters."""
     return "; ".join(_differences(before, after))

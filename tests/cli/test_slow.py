@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from backoffice.cli import slow
 from backoffice.database import db
 from backoffice.models import PageHour, Product, QueryHour, QueryPlan, QueryShape, SlowQuery
+from tests.dropped import dropped
 
 SEARCHED = ("SEARCH products USING INDEX ix_products_name_id (name=?)", [], False)
 WHOLE = ("SCAN products", ["products"], False)
@@ -173,6 +174,21 @@ class TestExplain:
 
         assert done.exit_code == 1
         assert "the database does not take it" in done.stderr
+
+
+class TestMissing:
+    def test_indexes_of_the_plan_before_are_told_rather_than_advice(self, run, app, names):
+        assert "indexes advise" in run("show", names).stdout
+
+        with dropped(app, "ix_products_name_id"):
+            told = {
+                command: run(*command).stdout
+                for command in (("list",), ("show", names), ("explain", names))
+            }
+
+        for command, said in told.items():
+            assert "ix_products_name_id is declared and missing: run `manage.py" in said, command
+            assert "advise" not in said, command
 
 
 class TestClear:

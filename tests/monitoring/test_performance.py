@@ -11,6 +11,7 @@ from backoffice.models import HistoryEntry
 from backoffice.monitoring import queries, shape_queries
 from backoffice.monitoring.asked import PAGE_SORTS, SHAPE_SORTS, Order, Skipped, asked
 from tests import stored
+from tests.dropped import dropped
 from tests.pages import visit
 
 SEARCHED = ("SEARCH products USING INDEX ix_products_name_id (name=?)", [], False)
@@ -271,6 +272,21 @@ class TestShape:
         fingerprint = make.shape(NAMES, plans=[SEARCHED])
 
         assert "advise" not in client.get(f"/admin/performance/shapes/{fingerprint}/").text
+
+    def test_says_that_the_index_of_its_plan_is_gone(self, app, client, make):
+        fingerprint = make.shape(NAMES, plans=[SEARCHED, WHOLE])
+
+        with dropped(app, "ix_products_name_id"):
+            shape = visit(client, f"/admin/performance/shapes/{fingerprint}/").text
+            shapes = visit(client, "/admin/performance/").text
+
+        says = (
+            "ix_products_name_id is declared and missing: "
+            "run manage.py indexes build ix_products_name_id"
+        )
+        assert says in shape
+        assert "advise" not in shape
+        assert says in shapes
 
     def test_shows_values_to_who_asks_and_notes_who_did(self, app, client, make):
         fingerprint = make.shape(
