@@ -153,6 +153,8 @@ def explain_(fingerprint: str, *, analyze: bool) -> None:
     word = reading.word_now(session, shape, plan)
     click.echo(word)
     recorded = reading.plans(session, shape)
+    if again := reading.good_again(recorded, plan):
+        click.echo(f"good again: it {again}")
     missing = vanished(session, [known.row.plan for known in recorded], plan.text)
     say_missing(missing)
     if words.is_poor(word) and not missing:

@@ -122,6 +122,15 @@ def plans(session: Session, shape: QueryShape) -> list[Planned]:
     return planned
 
 
+def good_again(planned: Sequence[Planned], now: Plan) -> str:
+    """In what ``now`` is better than the newest plan, where that got worse; else empty."""
+    if not planned or not planned[0].row.worse:
+        return ""
+    row = planned[0].row
+    known = _plan(row.plan, row.scans, row.sorts)
+    return difference(known, now) if known.worse_than(now) and not now.worse_than(known) else ""
+
+
 def missing_indexes(session: Session, planned: Sequence[Planned]) -> list[str]:
     """The declared indexes that older plans of a shape used and that are gone."""
     if not planned:

@@ -16,6 +16,7 @@ from tests.pages import visit
 
 SEARCHED = ("SEARCH products USING INDEX ix_products_name_id (name=?)", [], False)
 WHOLE = ("SCAN products", ["products"], False)
+SORTED = ("SCAN products\nUSE TEMP B-TREE FOR ORDER BY", ["products"], True)
 NAMES = "SELECT products.name FROM products WHERE products.name = ?"
 UNKNOWN = "0" * 16
 
@@ -294,12 +295,15 @@ class TestShape:
         )
         address = f"/admin/performance/shapes/{fingerprint}/"
 
-        before, shown = client.get(address).text, client.post(address).text
+        before = client.get(address).text
+        shown = client.post(address, follow_redirects=True).text
+        again = client.get(address).text
 
         assert "Olga" not in before
         assert "text of 6" in before
         assert "Filter: (name = ?)" in before
         assert "Olga" in shown
+        assert "Olga" not in again, "a reload neither shows nor notes"
         with app.app_context():
             [entry] = db.session.scalars(select(HistoryEntry)).all()
         assert (entry.actor, entry.action, entry.label) == (
@@ -307,6 +311,26 @@ class TestShape:
             "looked",
             fingerprint,
         )
+
+    def test_offers_no_values_where_there_are_none(self, client, make):
+        with_values, without = make.shape(NAMES, ("x",)), make.shape("SELECT 1", ())
+
+        offers = [
+            "Show values" in client.get(f"/admin/performance/shapes/{fingerprint}/").text
+            for fingerprint in (with_values, without)
+        ]
+
+        assert offers == [True, False]
+
+    def test_says_that_a_plan_is_good_again(self, client, make):
+        sql, values = of_products(client.application)
+        fingerprint = make.shape(sql, values, plans=[SEARCHED, SORTED])
+
+        page = visit(client, f"/admin/performance/shapes/{fingerprint}/?explain=1").text
+
+        assert "Its plan is good again: it " in page
+        assert "got worse" not in page
+        assert "advise" not in page
 
     def test_explains_now_without_running(self, client, make):
         fingerprint = make.shape(*of_products(client.application))
