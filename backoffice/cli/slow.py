@@ -17,6 +17,7 @@ from backoffice.cli.slow_text import (
     plan_of,
     say,
     say_advice,
+    say_head,
     say_line,
     say_missing,
     say_server,
@@ -88,6 +89,8 @@ def list_(since: datetime, by: str, limit: int, *, server: bool, as_json: bool) 
     if as_json:
         click.echo(json.dumps({"since": since.isoformat(), "shapes": [told_of(f) for f in found]}))
         return
+    if found:
+        say_head()
     for shape in found:
         row = shape.row
         say_line(row.fingerprint, row.calls, row.microseconds, row.rows, shape.plan or "no plan")
@@ -189,11 +192,14 @@ def _list_server(limit: int, *, as_json: bool) -> None:
     server: Server = top_statements(limit) or fail(
         "SQLite counts no statements: --server is for PostgreSQL"
     )
+    if server.problem and not server.statements:
+        fail(server.problem)
     if server.problem:
         click.echo(server.problem, err=True)
     if as_json:
         say_server(server)
         return
+    say_head()
     for each in server.statements:
         say_line(each.fingerprint or "-", each.calls, each.microseconds, each.rows, "")
         click.echo(f"  {words.shortened(each.shape, 160)}")

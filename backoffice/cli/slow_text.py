@@ -18,13 +18,25 @@ def say_server(server: Server) -> None:
     click.echo(json.dumps({"since": server.since, "statements": statements}, default=plain))
 
 
+def say_head() -> None:
+    """The line above those of ``say_line``."""
+    said = f"{'fingerprint':<16}  {'time':>10}  {'calls':>15}  "
+    click.echo(f"{said}{'a call':>12}  {'rows a call':>12}  plan")
+
+
 def say_line(fingerprint: str, calls: int, microseconds: int, rows: int, plan: str) -> None:
     mean = words.milliseconds(microseconds / calls if calls else 0)
     said = (
-        f"{fingerprint:<16}  {words.seconds(microseconds):>8} s  {calls:>9,} calls  "
-        f"{mean:>9} ms  {words.per(rows, calls):>7} rows  {plan}"
+        f"{fingerprint:<16}  {words.seconds(microseconds):>8} s  {_counted(calls, 'call'):>15}  "
+        f"{mean:>9} ms  {_counted(words.per(rows, calls), 'row'):>12}  {plan}"
     )
     click.echo(said.rstrip())
+
+
+def _counted(number: int | str, noun: str) -> str:
+    """``1 call``, ``2,000 calls``."""
+    said = f"{number:,}" if isinstance(number, int) else number
+    return f"{said} {noun}" if said == "1" else f"{said} {noun}s"
 
 
 def say_missing(names: Sequence[str], indent: str = "") -> None:
@@ -95,13 +107,17 @@ def say(told: dict[str, Any]) -> None:
         values = call.get("parameters")
         said = words.kinds_in_words(call["kinds"]) if values is None else json.dumps(values)
         took = words.milliseconds(call["microseconds"])
-        click.echo(f"slow: {_moment(call['at'])}  {took} ms  {call['rows']:,} rows  ({said})")
+        click.echo(
+            f"slow: {_moment(call['at'])}  {took} ms  {_counted(call['rows'], 'row')}  ({said})"
+        )
 
 
 def _say_places(places: Sequence[dict[str, Any]]) -> None:
     for row in places:
         mean = words.milliseconds(row["microseconds"] / row["calls"] if row["calls"] else 0)
-        click.echo(f"asked from {row['route']} {row['line']}: {row['calls']:,} calls, {mean} ms")
+        click.echo(
+            f"asked from {row['route']} {row['line']}: {_counted(row['calls'], 'call')}, {mean} ms"
+        )
 
 
 def _moment(value: datetime) -> str:

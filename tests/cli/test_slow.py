@@ -52,14 +52,20 @@ class TestList:
         lines = run("list").stdout.splitlines()
 
         assert re.fullmatch(
-            rf"{names} +0.00 s +2 calls +0.75 ms +0.5 rows  whole read of products", lines[3]
+            rf"{names} +0.00 s +2 calls +0.75 ms +0.5 rows  whole read of products", lines[4]
         )
-        assert lines[4:] == [
+        assert lines[5:] == [
             f"  {NAMES}",
             "  /admin/products/ backoffice/grid/page.py:12",
             "  its plan reads products whole where ix_products_name_id was searched",
         ]
-        assert "9.00 s" in lines[0]
+        assert re.fullmatch("fingerprint +time +calls +a call +rows a call +plan", lines[0])
+        assert "9.00 s" in lines[1]
+
+    def test_counts_one_as_one(self, run, make):
+        make.shape(calls=1, rows=1)
+
+        assert re.search(r" 1 call .* 1 row  ", run("list").stdout)
 
     def test_orders_by_what_is_asked(self, run, make, names):
         other = make.shape(calls=1, microseconds=1_400)
@@ -110,7 +116,7 @@ class TestList:
             assert done.exit_code == 1
             assert "--server is for PostgreSQL" in done.stderr
         else:
-            assert done.exit_code == 0
+            assert done.exit_code == 1
             assert "CREATE EXTENSION pg_stat_statements" in done.stderr
 
 

@@ -79,6 +79,19 @@ class TestPages:
             assert sorted(down) == ["/a", "/b"], sort
             assert down == up[::-1], sort
 
+    def test_are_no_files_and_no_figures_for_programs(self, client, make):
+        make.page_hour("/static/<path:filename>")
+        make.page_hour("/metrics")
+        make.page_hour()
+
+        rows = cells(visit(client, "/admin/performance/"))
+
+        assert [row[0] for row in rows if row[0].startswith("/")] == ["/admin/products/"]
+
+    def test_files_ask_for_no_user(self, client):
+        with client.get("/static/css/app.css") as answer:
+            assert "0 statements" in answer.headers["Server-Timing"]
+
     def test_lead_to_the_statements_of_one(self, client, make):
         make.page_hour()
         make.shape()
