@@ -89,12 +89,13 @@ BUDGETS = {
     # Of lines: whose they are, their sums, a page of them.
     "/admin/reports/lines/": Budget(4, rows=1, besides=3),
     "/admin/reports/lines/export/": Budget(5, rows=1, besides=3),
-    # Pages, shapes, since when; on PostgreSQL what the server counted, under a limit of its own.
-    "/admin/performance/": Budget(6, rows=1, besides=4),
-    # A shape, its hours, places, plans and slow calls.
-    "/admin/performance/shapes/<fingerprint>/": Budget(6, rows=1, besides=4),
-    "/admin/performance/statements/": Budget(2),
-    # Some for each table of the database, however many rows it has; sizes, and on SQLite the plans
+    # Pages, shapes, how large their tables are, indexes that are gone, since when; on PostgreSQL
+    # what the server counted, under a limit of its own.
+    "/admin/performance/": Budget(8, rows=1, besides=4),
+    # A shape, its hours, places, plans and slow calls; its tables and its indexes as above.
+    "/admin/performance/shapes/<fingerprint>/": Budget(8, rows=1, besides=4),
+    "/admin/performance/statements/": Budget(3),
+    # Some for each table of the database, however many rows it has; sizes, and on SQLite all plans,
     # by which uses are counted.
     "/admin/performance/indexes/": Budget(60, rows=2, besides=300),
     "/admin/imports/": Budget(2, rows=1, besides=2),

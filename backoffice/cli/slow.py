@@ -11,13 +11,25 @@ import click
 from sqlalchemy import delete
 
 from backoffice.cli import fail, with_app
-from backoffice.cli.slow_text import more, plain, plan_of, say, say_line, say_server, told_of
+from backoffice.cli.slow_text import (
+    more,
+    plain,
+    plan_of,
+    say,
+    say_advice,
+    say_head,
+    say_line,
+    say_missing,
+    say_server,
+    told_of,
+)
 from backoffice.database import db
 from backoffice.models import QUERY_LOG, QueryShape
 from backoffice.monitoring import reading, shape_queries, words
 from backoffice.monitoring.asked import Asked, Order, hour_of
 from backoffice.monitoring.rerun import NotExplainedError, explain_now, run_now
 from backoffice.monitoring.server import Server, top_statements
+from backoffice.monitoring.vanished import vanished
 
 UNITS = {"h": "hours", "d": "days"}
 BY = {"total": "total", "mean": "mean", "calls": "calls", "worse": "total"}
@@ -77,6 +89,8 @@ def list_(since: datetime, by: str, limit: int, *, server: bool, as_json: bool) 
     if as_json:
         click.echo(json.dumps({"since": since.isoformat(), "shapes": [told_of(f) for f in found]}))
         return
+    if found:
+        say_head()
     for shape in found:
         row = shape.row
         say_line(row.fingerprint, row.calls, row.microseconds, row.rows, shape.plan or "no plan")
@@ -84,6 +98,7 @@ def list_(since: datetime, by: str, limit: int, *, server: bool, as_json: bool) 
         click.echo(f"  {row.route} {row.line}{more(row.places - 1)}".rstrip())
         if shape.change:
             click.echo(f"  its plan {shape.change}")
+        say_missing(shape.missing, "  ")
     if not found:
         click.echo("nothing was recorded in this time", err=True)
 
@@ -104,6 +119,7 @@ def show(fingerprint: str, *, values: bool, as_json: bool) -> None:
         reading.note_values_seen(db.session(), fingerprint)
     session = _session()
     places = session.execute(shape_queries.places_of(shape.id, hour_of(shape.first_seen)))
+    plans = reading.plans(session, shape)
     calls = shape_queries.slow_calls(shape.id, values=values)
     told = {
         "fingerprint": fingerprint,
@@ -111,7 +127,8 @@ def show(fingerprint: str, *, values: bool, as_json: bool) -> None:
         "first_seen": shape.first_seen,
         "last_seen": shape.last_seen,
         "places": [row._asdict() for row in places],
-        "plans": [plan_of(plan, values=values) for plan in reading.plans(session, shape.id)],
+        "plans": [plan_of(plan, values=values) for plan in plans],
+        "missing_indexes": reading.missing_indexes(session, plans),
         "slow": [row._asdict() for row in session.execute(calls)],
     }
     if values:
@@ -142,9 +159,16 @@ def explain_(fingerprint: str, *, analyze: bool) -> None:
     except NotExplainedError as error:
         fail(str(error))
     click.echo(words.without_values(plan.text))
-    click.echo(words.plan_in_a_word(plan.scans, plan.sorts))
-    if plan.scans or plan.sorts:
-        click.echo(f"which index may help: manage.py indexes advise --shape {fingerprint}")
+    session = _session()
+    word = reading.word_now(session, shape, plan)
+    click.echo(word)
+    recorded = reading.plans(session, shape)
+    if again := reading.good_again(recorded, plan):
+        click.echo(f"good again: it {again}")
+    missing = vanished(session, [known.row.plan for known in recorded], plan.text)
+    say_missing(missing)
+    if words.is_poor(word) and not missing:
+        say_advice(fingerprint)
 
 
 @command.command("clear")
@@ -174,11 +198,14 @@ def _list_server(limit: int, *, as_json: bool) -> None:
     server: Server = top_statements(limit) or fail(
         "SQLite counts no statements: --server is for PostgreSQL"
     )
+    if server.problem and not server.statements:
+        fail(server.problem)
     if server.problem:
         click.echo(server.problem, err=True)
     if as_json:
         say_server(server)
         return
+    say_head()
     for each in server.statements:
         say_line(each.fingerprint or "-", each.calls, each.microseconds, each.rows, "")
         click.echo(f"  {words.shortened(each.shape, 160)}")

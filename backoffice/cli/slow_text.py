@@ -18,13 +18,35 @@ def say_server(server: Server) -> None:
     click.echo(json.dumps({"since": server.since, "statements": statements}, default=plain))
 
 
+def say_head() -> None:
+    """The line above those of ``say_line``."""
+    said = f"{'fingerprint':<16}  {'time':>10}  {'calls':>15}  "
+    click.echo(f"{said}{'a call':>12}  {'rows a call':>12}  plan")
+
+
 def say_line(fingerprint: str, calls: int, microseconds: int, rows: int, plan: str) -> None:
     mean = words.milliseconds(microseconds / calls if calls else 0)
     said = (
-        f"{fingerprint:<16}  {words.seconds(microseconds):>8} s  {calls:>9,} calls  "
-        f"{mean:>9} ms  {words.per(rows, calls):>7} rows  {plan}"
+        f"{fingerprint:<16}  {words.seconds(microseconds):>8} s  {_counted(calls, 'call'):>15}  "
+        f"{mean:>9} ms  {_counted(words.per(rows, calls), 'row'):>12}  {plan}"
     )
     click.echo(said.rstrip())
+
+
+def _counted(number: int | str, noun: str) -> str:
+    """``1 call``, ``2,000 calls``."""
+    said = f"{number:,}" if isinstance(number, int) else number
+    return f"{said} {noun}" if said == "1" else f"{said} {noun}s"
+
+
+def say_missing(names: Sequence[str], indent: str = "") -> None:
+    """What to do about indexes that plans used and that somebody dropped."""
+    for name in names:
+        click.echo(f"{indent}{name} is declared and missing: run `manage.py indexes build {name}`")
+
+
+def say_advice(fingerprint: str) -> None:
+    click.echo(f"which index may help: manage.py indexes advise --shape {fingerprint}")
 
 
 def more(places: int) -> str:
@@ -46,6 +68,7 @@ def told_of(shape: reading.Shape) -> dict[str, Any]:
         "plan": shape.plan,
         "worse": bool(row.worse),
         "change": shape.change,
+        "missing_indexes": list(shape.missing),
     }
 
 
@@ -75,17 +98,26 @@ def say(told: dict[str, Any]) -> None:
         if plan["change"]:
             click.echo(f"  it {plan['change']}")
         click.echo("\n".join(f"    {line}" for line in plan["plan"].splitlines()))
+    say_missing(told["missing_indexes"])
+    newest = told["plans"][0] if told["plans"] else None
+    is_poor = newest and (newest["worse"] or words.is_poor(newest["in_a_word"]))
+    if is_poor and not told["missing_indexes"]:
+        say_advice(told["fingerprint"])
     for call in told["slow"]:
         values = call.get("parameters")
         said = words.kinds_in_words(call["kinds"]) if values is None else json.dumps(values)
         took = words.milliseconds(call["microseconds"])
-        click.echo(f"slow: {_moment(call['at'])}  {took} ms  {call['rows']:,} rows  ({said})")
+        click.echo(
+            f"slow: {_moment(call['at'])}  {took} ms  {_counted(call['rows'], 'row')}  ({said})"
+        )
 
 
 def _say_places(places: Sequence[dict[str, Any]]) -> None:
     for row in places:
         mean = words.milliseconds(row["microseconds"] / row["calls"] if row["calls"] else 0)
-        click.echo(f"asked from {row['route']} {row['line']}: {row['calls']:,} calls, {mean} ms")
+        click.echo(
+            f"asked from {row['route']} {row['line']}: {_counted(row['calls'], 'call')}, {mean} ms"
+        )
 
 
 def _moment(value: datetime) -> str:

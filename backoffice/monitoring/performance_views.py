@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, current_app, request
+from flask import abort, current_app, redirect, request, url_for
+from flask import session as flask_session
 from flask_admin import BaseView, expose
 from flask_login import current_user
 
@@ -23,6 +24,9 @@ from backoffice.monitoring.tallies import known
 from backoffice.querylog.tallies import TallyError, tallies
 
 SERVER_STATEMENTS = 20
+
+VALUES_OF = "values_of"
+"""In the session: the shape whose values the next page shows."""
 
 
 class PerformanceView(Guarded, BaseView):
@@ -50,21 +54,29 @@ class PerformanceView(Guarded, BaseView):
 
     @expose("/shapes/<fingerprint>/", methods=("GET", "POST"))
     def shape_view(self, fingerprint: str) -> Any:
-        """One shape. Its values are shown to who asks for them by the button, which is noted."""
+        """One shape. Its values are shown once to who asks by the button, which is noted."""
         session, state = db.session(), self._asked()
         shape = reading.shape_with(session, fingerprint)
         if shape is None:
             abort(404, "No statement of this shape is known; it may have been forgotten.")
-        shows_values = request.method == "POST"
-        if shows_values:
+        if request.method == "POST":
             reading.note_values_seen(session, fingerprint)
-            reading.begin(session)
+            # To load the page again is not to look again.
+            flask_session[VALUES_OF] = fingerprint
+            return redirect(
+                url_for(".shape_view", fingerprint=fingerprint, period=state.period) + "#values"
+            )
+        shows_values = flask_session.get(VALUES_OF) == fingerprint
+        if shows_values:
+            del flask_session[VALUES_OF]
         explained, refusal = None, ""
         if "explain" in request.args:
             try:
                 explained = explain_now(shape)
             except NotExplainedError as error:
                 refusal = str(error)
+        plans = reading.plans(session, shape)
+        calls = session.execute(shape_queries.slow_calls(shape.id, values=shows_values)).all()
         hours = session.execute(shape_queries.hours_of(shape.id, state.since))
         return self.render(
             "monitoring/shape.html",
@@ -73,10 +85,14 @@ class PerformanceView(Guarded, BaseView):
             chart=hours_chart(hours, state.period, state.since, datetime.now(UTC)),
             charts=charts,
             places=session.execute(shape_queries.places_of(shape.id, state.since)).all(),
-            plans=reading.plans(session, shape.id),
-            calls=session.execute(shape_queries.slow_calls(shape.id, values=shows_values)).all(),
+            plans=plans,
+            missing=reading.missing_indexes(session, plans),
+            calls=calls,
+            has_values=bool(shape.parameters) or any(call.kinds for call in calls),
             shows_values=shows_values,
             explained=explained,
+            good_again=reading.good_again(plans, explained) if explained else "",
+            word_now=reading.word_now(session, shape, explained) if explained else "",
             refusal=refusal,
             slow_ms=current_app.config["SLOW_STATEMENT_MS"],
         )

@@ -31,6 +31,9 @@ from backoffice.monitoring.asked import Order, Skipped
 MOST_PAGES = 200
 """Routes listed; the application has fewer."""
 
+NO_PAGES = ("/static/<path:filename>", "/metrics")
+"""Routes that nobody looks at: files, and figures for a program."""
+
 
 def recorded_since() -> Select[datetime]:
     """The first hour that is known."""
@@ -51,7 +54,8 @@ def pages(since: datetime, order: Order) -> Rows:
         func.max(PageHour.slowest).label("slowest"),
         func.max(PageHour.most_statements).label("most_statements"),
     )
-    spent = spent.where(PageHour.hour >= since).group_by(PageHour.route)
+    spent = spent.where(PageHour.hour >= since, PageHour.route.not_in(NO_PAGES))
+    spent = spent.group_by(PageHour.route)
     found = spent.subquery()
     column = found.c
     by = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,9 @@ from backoffice import history
 from backoffice.models import QueryPlan, QueryShape
 from backoffice.monitoring import queries, shape_queries
 from backoffice.monitoring.asked import Asked, Skipped
-from backoffice.monitoring.words import difference, plan_in_a_word
+from backoffice.monitoring.large import large_tables, tables_of
+from backoffice.monitoring.vanished import missing_of, vanished
+from backoffice.monitoring.words import all_indexes, difference, plan_in_a_word
 from backoffice.querylog.plans import Plan
 
 
@@ -23,13 +25,15 @@ class Shape:
     """A shape of a list: ``row`` as ``queries.shapes`` has it, and its plan in words.
 
     ``before`` is the plan before it in a word, and ``change`` what became of it, where the current
-    one is worse; else both are empty.
+    one is worse; else both are empty. ``missing`` are the declared indexes that the plan before
+    used and that are gone.
     """
 
     row: Any
     plan: str
     before: str
     change: str
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,42 @@ def shapes(session: Session, asked: Asked, most: int | None = None) -> list[Shap
             worse=asked.worse,
         )
     )
-    return [_shape(row) for row in found]
+    rows = found.all()
+    planned = [row.shape for row in rows if row.scans or row.sorts or row.scans_before]
+    large = large_tables(session, planned)
+    left = {name for row in rows for name in _left(row)}
+    missing = missing_of(session, left)
+    return [_shape(row, large, missing) for row in rows]
 
 
-def _shape(row: Any) -> Shape:
+def _left(row: Any) -> list[str]:
+    """The indexes that the plan before used and the current, which is worse, does not."""
+    if not row.worse or not row.plan_before:
+        return []
+    still = all_indexes(row.plan)
+    return [name for name in all_indexes(row.plan_before) if name not in still]
+
+
+def in_a_word(
+    statement: str, scans: Sequence[str] | None, sorts: bool | None, large: Collection[str]
+) -> str:
+    """A plan of ``statement`` in a word, small tables left out."""
+    return plan_in_a_word(scans, sorts, tables_of(statement).intersection(large))
+
+
+def word_now(session: Session, shape: QueryShape, plan: Plan) -> str:
+    """A plan that was just taken of ``shape``, in a word."""
+    return in_a_word(shape.shape, plan.scans, plan.sorts, large_tables(session, [shape.shape]))
+
+
+def _shape(row: Any, large: Collection[str], missing: Collection[str]) -> Shape:
     before = change = ""
     if row.worse and row.scans_before is not None:
         earlier = _plan(row.plan_before, row.scans_before, row.sorts_before)
-        before = plan_in_a_word(earlier.scans, earlier.sorts)
+        before = in_a_word(row.shape, earlier.scans, earlier.sorts, large)
         change = difference(earlier, _plan(row.plan, row.scans, row.sorts))
-    return Shape(row, plan_in_a_word(row.scans, row.sorts), before, change)
+    word = in_a_word(row.shape, row.scans, row.sorts, large)
+    return Shape(row, word, before, change, tuple(n for n in _left(row) if n in missing))
 
 
 def _plan(text: str, scans: Sequence[str], sorts: bool) -> Plan:
@@ -98,17 +128,35 @@ def shape_with(session: Session, fingerprint: str) -> QueryShape | None:
     return session.scalars(shape_queries.shape(fingerprint)).first()
 
 
-def plans(session: Session, shape_id: int) -> list[Planned]:
+def plans(session: Session, shape: QueryShape) -> list[Planned]:
     """The plans of a shape, newest first."""
-    found = session.scalars(shape_queries.plans_of(shape_id)).all()
+    found = session.scalars(shape_queries.plans_of(shape.id)).all()
+    large = large_tables(session, [shape.shape])
     planned = []
     for n, plan in enumerate(found):
         before = found[n + 1] if n + 1 < len(found) else None
-        word = plan_in_a_word(plan.scans, plan.sorts)
+        word = in_a_word(shape.shape, plan.scans, plan.sorts, large)
         this = _plan(plan.plan, plan.scans, plan.sorts)
         old = before and _plan(before.plan, before.scans, before.sorts)
         planned.append(Planned(plan, word, difference(old, this) if old else ""))
     return planned
+
+
+def good_again(planned: Sequence[Planned], now: Plan) -> str:
+    """In what ``now`` is better than the newest plan, where that got worse; else empty."""
+    if not planned or not planned[0].row.worse:
+        return ""
+    row = planned[0].row
+    known = _plan(row.plan, row.scans, row.sorts)
+    return difference(known, now) if known.worse_than(now) and not now.worse_than(known) else ""
+
+
+def missing_indexes(session: Session, planned: Sequence[Planned]) -> list[str]:
+    """The declared indexes that older plans of a shape used and that are gone."""
+    if not planned:
+        return []
+    newest, *older = (plan.row.plan for plan in planned)
+    return vanished(session, older, newest)
 
 
 def recorded_since(session: Session) -> datetime | None:

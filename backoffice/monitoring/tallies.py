@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from backoffice.monitoring import queries
-from backoffice.monitoring.words import plan_in_a_word
+from backoffice.monitoring.large import large_tables
+from backoffice.monitoring.reading import in_a_word
 from backoffice.querylog.tallies import Tally
 
 
@@ -29,8 +30,9 @@ def known(session: Session, asked: Sequence[Tally], route: str) -> list[Known]:
     if names:
         rows = session.execute(queries.shapes_named(names, route))
         shapes = {row.fingerprint: row for row in rows}
-    return [_known(tally, shapes.get(tally.fingerprint)) for tally in asked]
+    large = large_tables(session, [row.shape for row in shapes.values() if row.scans or row.sorts])
+    return [_known(tally, shapes.get(tally.fingerprint), large) for tally in asked]
 
 
-def _known(tally: Tally, row: Any) -> Known:
-    return Known(tally, row, plan_in_a_word(row.scans, row.sorts) if row else "")
+def _known(tally: Tally, row: Any, large: Collection[str]) -> Known:
+    return Known(tally, row, in_a_word(row.shape, row.scans, row.sorts, large) if row else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -79,13 +79,25 @@ def _without_groups(text: str) -> str:
     return "".join(parts) + text[start:]
 
 
-def plan_in_a_word(scans: Sequence[str] | None, sorts: bool | None) -> str:
-    """What matters about a plan; empty where none is known."""
+def plan_in_a_word(
+    scans: Sequence[str] | None, sorts: bool | None, large: Collection[str] | None = None
+) -> str:
+    """What matters about a plan; empty where none is known.
+
+    :param large: The statement's tables in which reading whole and sorting matters; None: all.
+    """
     if scans is None:
         return ""
-    tables = " and ".join(_tables(scans))
-    said = [f"whole read of {tables}" if tables else "", "sorts" if sorts else ""]
-    return ", ".join(filter(None, said)) or "index search"
+    read = _tables(scans)
+    tables = " and ".join(name for name in read if large is None or name in large)
+    is_sorted = sorts and (large is None or large)
+    said = [f"whole read of {tables}" if tables else "", "sorts" if is_sorted else ""]
+    return ", ".join(filter(None, said)) or ("small tables" if read else "index search")
+
+
+def is_poor(word: str) -> bool:
+    """Whether an index may help, by ``plan_in_a_word``."""
+    return word.startswith(("whole read", "sorts"))
 
 
 def difference(before: Plan, after: Plan) -> str:
@@ -99,14 +111,17 @@ def _differences(before: Plan, after: Plan) -> Iterator[str]:
         for one, other in ((after, before), (before, after))
     )
     for table in come:
-        names = _indexes(before.text, table)
-        where = f"where {' and '.join(names)} was searched" if names else "where it was not before"
+        names = _left(before, after, table)
+        was = "was" if len(names) == 1 else "were"
+        where = (
+            f"where {' and '.join(names)} {was} searched" if names else "where it was not before"
+        )
         yield f"reads {table} whole {where}"
     for table in gone:
-        names = _indexes(after.text, table)
+        names = _left(after, before, table)
         yield f"searches {' and '.join(names) or table} where {table} was read whole"
     if not come and not gone:
-        old, new = _all_indexes(before.text), _all_indexes(after.text)
+        old, new = all_indexes(before.text), all_indexes(after.text)
         if left := [name for name in old if name not in new]:
             yield f"no longer uses {', '.join(left)}"
         if taken := [name for name in new if name not in old]:
@@ -133,7 +148,14 @@ def _indexes(plan: str, table: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _all_indexes(plan: str) -> list[str]:
+def _left(one: Plan, other: Plan, table: str) -> list[str]:
+    """The indexes of ``table`` that ``one`` uses and ``other`` does not."""
+    still = all_indexes(other.text)
+    return [name for name in _indexes(one.text, table) if name not in still]
+
+
+def all_indexes(plan: str) -> list[str]:
+    """The indexes that a plan names."""
     return list(dict.fromkeys(found["lite"] or found["name"] for found in USED.finditer(plan)))
 
 

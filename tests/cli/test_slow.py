@@ -18,10 +18,17 @@ from backoffice.models import (
     QueryShape,
     SlowQuery,
 )
+from tests.dropped import dropped
 
 SEARCHED = ("SEARCH products USING INDEX ix_products_name_id (name=?)", [], False)
 WHOLE = ("SCAN products", ["products"], False)
 NAMES = "SELECT products.name FROM products WHERE products.name = ?"
+
+
+@pytest.fixture(autouse=True)
+def all_tables_are_large(monkeypatch):
+    """What is said of tables that have many rows is tried with few."""
+    monkeypatch.setattr("backoffice.monitoring.large.LARGE", -1)
 
 
 @pytest.fixture
@@ -53,14 +60,20 @@ class TestList:
         lines = run("list").stdout.splitlines()
 
         assert re.fullmatch(
-            rf"{names} +0.00 s +2 calls +0.75 ms +0.5 rows  whole read of products", lines[3]
+            rf"{names} +0.00 s +2 calls +0.75 ms +0.5 rows  whole read of products", lines[4]
         )
-        assert lines[4:] == [
+        assert lines[5:] == [
             f"  {NAMES}",
             "  /admin/products/ backoffice/grid/page.py:12",
             "  its plan reads products whole where ix_products_name_id was searched",
         ]
-        assert "9.00 s" in lines[0]
+        assert re.fullmatch("fingerprint +time +calls +a call +rows a call +plan", lines[0])
+        assert "9.00 s" in lines[1]
+
+    def test_counts_one_as_one(self, run, make):
+        make.shape(calls=1, rows=1)
+
+        assert re.search(r" 1 call .* 1 row  ", run("list").stdout)
 
     def test_orders_by_what_is_asked(self, run, make, names):
         other = make.shape(calls=1, microseconds=1_400)
@@ -111,7 +124,7 @@ class TestList:
             assert done.exit_code == 1
             assert "--server is for PostgreSQL" in done.stderr
         else:
-            assert done.exit_code == 0
+            assert done.exit_code == 1
             assert "CREATE EXTENSION pg_stat_statements" in done.stderr
 
 
@@ -183,6 +196,21 @@ class TestExplain:
 
         assert done.exit_code == 1
         assert "the database does not take it" in done.stderr
+
+
+class TestMissing:
+    def test_indexes_of_the_plan_before_are_told_rather_than_advice(self, run, app, names):
+        assert "indexes advise" in run("show", names).stdout
+
+        with dropped(app, "ix_products_name_id"):
+            told = {
+                command: run(*command).stdout
+                for command in (("list",), ("show", names), ("explain", names))
+            }
+
+        for command, said in told.items():
+            assert "ix_products_name_id is declared and missing: run `manage.py" in said, command
+            assert "advise" not in said, command
 
 
 class TestClear:

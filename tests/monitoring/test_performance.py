@@ -3,19 +3,28 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import event, select
+import pytest
+from sqlalchemy import select
 
 from backoffice.database import db
 from backoffice.models import HistoryEntry
 from backoffice.monitoring import queries, shape_queries
 from backoffice.monitoring.asked import PAGE_SORTS, SHAPE_SORTS, Order, Skipped, asked
 from tests import stored
+from tests.dropped import dropped
 from tests.pages import visit
 
 SEARCHED = ("SEARCH products USING INDEX ix_products_name_id (name=?)", [], False)
 WHOLE = ("SCAN products", ["products"], False)
+SORTED = ("SCAN products\nUSE TEMP B-TREE FOR ORDER BY", ["products"], True)
 NAMES = "SELECT products.name FROM products WHERE products.name = ?"
 UNKNOWN = "0" * 16
+
+
+@pytest.fixture(autouse=True)
+def all_tables_are_large(monkeypatch):
+    """What is said of tables that have many rows is tried with few."""
+    monkeypatch.setattr("backoffice.monitoring.large.LARGE", -1)
 
 
 def cells(page, css=""):
@@ -69,6 +78,19 @@ class TestPages:
 
             assert sorted(down) == ["/a", "/b"], sort
             assert down == up[::-1], sort
+
+    def test_are_no_files_and_no_figures_for_programs(self, client, make):
+        make.page_hour("/static/<path:filename>")
+        make.page_hour("/metrics")
+        make.page_hour()
+
+        rows = cells(visit(client, "/admin/performance/"))
+
+        assert [row[0] for row in rows if row[0].startswith("/")] == ["/admin/products/"]
+
+    def test_files_ask_for_no_user(self, client):
+        with client.get("/static/css/app.css") as answer:
+            assert "0 statements" in answer.headers["Server-Timing"]
 
     def test_lead_to_the_statements_of_one(self, client, make):
         make.page_hour()
@@ -133,6 +155,18 @@ class TestShapes:
         assert len(found) == 1
         assert found[0][-1] == "index search → whole read of products, worse than before"
         assert "reads products whole where ix_products_name_id was searched" in found[0][0]
+
+    def test_say_nothing_of_how_small_tables_are_read(self, client, make, monkeypatch):
+        monkeypatch.setattr("backoffice.monitoring.large.LARGE", 2)
+        make.products(2)
+        make.shape(NAMES, plans=[("SCAN products", ["products"], True)])
+
+        small = cells(visit(client, "/admin/performance/"), "shapes")
+        make.products(1)
+        large = cells(visit(client, "/admin/performance/"), "shapes")
+
+        assert small[0][-1] == "small tables"
+        assert large[0][-1] == "whole read of products, sorts"
 
     def test_are_sorted_by_each_head(self, client, make):
         make.shape(calls=1, microseconds=1_000, slowest=900, rows=1)
@@ -253,18 +287,36 @@ class TestShape:
 
         assert "advise" not in client.get(f"/admin/performance/shapes/{fingerprint}/").text
 
+    def test_says_that_the_index_of_its_plan_is_gone(self, app, client, make):
+        fingerprint = make.shape(NAMES, plans=[SEARCHED, WHOLE])
+
+        with dropped(app, "ix_products_name_id"):
+            shape = visit(client, f"/admin/performance/shapes/{fingerprint}/").text
+            shapes = visit(client, "/admin/performance/").text
+
+        says = (
+            "ix_products_name_id is declared and missing: "
+            "run manage.py indexes build ix_products_name_id"
+        )
+        assert says in shape
+        assert "advise" not in shape
+        assert says in shapes
+
     def test_shows_values_to_who_asks_and_notes_who_did(self, app, client, make):
         fingerprint = make.shape(
             NAMES, ("Olga's",), plans=[("Filter: (name = 'Olga''s')", [], False)], slow=1
         )
         address = f"/admin/performance/shapes/{fingerprint}/"
 
-        before, shown = client.get(address).text, client.post(address).text
+        before = client.get(address).text
+        shown = client.post(address, follow_redirects=True).text
+        again = client.get(address).text
 
         assert "Olga" not in before
         assert "text of 6" in before
         assert "Filter: (name = ?)" in before
         assert "Olga" in shown
+        assert "Olga" not in again, "a reload neither shows nor notes"
         with app.app_context():
             [entry] = db.session.scalars(select(HistoryEntry)).all()
         assert (entry.actor, entry.action, entry.label) == (
@@ -273,20 +325,25 @@ class TestShape:
             fingerprint,
         )
 
-    def test_shows_values_without_the_write_lock(self, app, client, make):
-        fingerprint, ran = make.shape(), []
+    def test_offers_no_values_where_there_are_none(self, client, make):
+        with_values, without = make.shape(NAMES, ("x",)), make.shape("SELECT 1", ())
 
-        def note(_connection, _cursor, statement, *_):
-            ran.append(statement)
+        offers = [
+            "Show values" in client.get(f"/admin/performance/shapes/{fingerprint}/").text
+            for fingerprint in (with_values, without)
+        ]
 
-        with app.app_context():
-            event.listen(db.engine, "before_cursor_execute", note)
-            client.post(f"/admin/performance/shapes/{fingerprint}/")
-            event.remove(db.engine, "before_cursor_execute", note)
+        assert offers == [True, False]
 
-        [noted] = [n for n, asked in enumerate(ran) if asked.startswith("INSERT INTO history")]
-        assert any("query_plans" in asked for asked in ran[noted:])
-        assert "BEGIN IMMEDIATE" not in ran[noted:]
+    def test_says_that_a_plan_is_good_again(self, client, make):
+        sql, values = of_products(client.application)
+        fingerprint = make.shape(sql, values, plans=[SEARCHED, SORTED])
+
+        page = visit(client, f"/admin/performance/shapes/{fingerprint}/?explain=1").text
+
+        assert "Its plan is good again: it " in page
+        assert "got worse" not in page
+        assert "advise" not in page
 
     def test_explains_now_without_running(self, client, make):
         fingerprint = make.shape(*of_products(client.application))

@@ -10,6 +10,10 @@ SEARCHED = Plan("SEARCH products USING INDEX ix_products_name_id (name=?)", (), 
 WHOLE = Plan("SCAN products", ("products",), (), False)
 SORTED = Plan("SCAN products\nUSE TEMP B-TREE FOR ORDER BY", ("products",), (), True)
 OTHER = Plan("SEARCH products USING COVERING INDEX ix_products_price_id (price>?)", (), (), False)
+BOTH = Plan(f"{SEARCHED.text}\nSEARCH products USING INDEX pk_products (id=?)", (), (), False)
+HALF = Plan(
+    "SCAN products\nSEARCH products USING INDEX pk_products (id=?)", ("products",), (), False
+)
 POSTGRESQL = Plan(
     "Sort, sort key name  (cost 12.5, rows 3)\n"
     "  Index Scan using ix_products_name_id on products, index cond (name = 'Bolt''s 8')"
@@ -47,6 +51,12 @@ class TestDifference:
                     "reads its rows in order where it sorted them"
                 ),
             ),
+            (
+                BOTH,
+                WHOLE,
+                "reads products whole where ix_products_name_id and pk_products were searched",
+            ),
+            (BOTH, HALF, "reads products whole where ix_products_name_id was searched"),
             (SEARCHED, SEARCHED, ""),
         ],
     )

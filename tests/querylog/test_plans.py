@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from backoffice.database import db
 from backoffice.models import Product, Supplier
@@ -48,6 +48,29 @@ class TestPlan:
         plan = plan_of(select(Product.name).order_by(Product.description))
 
         assert plan.sorts
+
+    def test_takes_no_count_up_to_a_limit_for_a_whole_read(self, plan_of):
+        some = select(Product.description).limit(10).subquery()
+
+        plan = plan_of(select(func.count()).select_from(some))
+
+        assert "products" not in plan.scans
+
+    def test_takes_a_search_for_what_is_rare_for_one_in_spite_of_its_limit(self, plan_of):
+        some = select(Product.id).where(Product.description == "x").limit(10).subquery()
+
+        plan = plan_of(select(func.count()).select_from(some))
+
+        assert "products" in plan.scans
+
+    def test_says_nothing_of_sorting_the_rows_of_a_page(self, plan_of):
+        page = select(Product.id).order_by(Product.price, Product.id).limit(10).subquery("page")
+        rows = select(Product.name).join(page, page.c.id == Product.id).order_by(Product.price)
+
+        plan = plan_of(rows)
+
+        assert plan.sorted
+        assert not plan.sorts
 
     def test_has_a_line_a_step(self, plan_of):
         joined = select(Product.name, Supplier.name.label("supplier")).join(Product.supplier)
