@@ -139,9 +139,9 @@ def _refuse_what_takes_long(error: OperationalError, fill: Batches) -> None:
     if getattr(error.orig, "sqlstate", None) == "57014":  # query_canceled
         words = " ".join((error.statement or "").split())[:80]
         raise RuntimeError(
-            f"{fill.name}: the smallest batch took more than {LONGEST_SECONDS:g} s and was stopped, "
-            f"{TRIES} times, so that nobody waits longer for its rows: {words}. What is filled "
-            "stays so: see what is slow about it, and run this again."
+            f"{fill.name}: the smallest batch took more than {LONGEST_SECONDS:g} s and was "
+            f"stopped, {TRIES} times, so that nobody waits longer for its rows: {words}. What is "
+            "filled stays so: see what is slow about it, and run this again."
         ) from error
 
 
