@@ -13,7 +13,7 @@ from backoffice.database import Base, db
 from backoffice.indexes.plan import is_online
 from backoffice.models import columns
 from backoffice.models.searched import is_fts_table
-from backoffice.revisions.deploy import alone, refuse_orphans, restore_triggers
+from backoffice.revisions.alone import alone, refuse_orphans, restore_triggers
 from backoffice.revisions.paper import refuse_sqlite, write_on_paper
 from backoffice.revisions.patience import Patience, patiently, set_limits
 from backoffice.revisions.steps import Steps, Watch, forget_backfill

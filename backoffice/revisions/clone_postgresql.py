@@ -55,8 +55,9 @@ def _scratch(source: Engine) -> Iterator[Engine]:
         if not server.scalar(text(may)):
             role = server.scalar(text("SELECT current_user"))
             raise RehearsalRefusedError(
-                f"a rehearsal makes a database, which the role {role} may not: a superuser "
-                f"allows it by ALTER ROLE {role} CREATEDB"
+                f"a rehearsal makes a database, which the role {role} may not, and should not "
+                "where it serves pages: name by DATABASE_URL another role that may (CREATEDB) and "
+                "that reads all tables"
             )
         server.execute(text(f'CREATE DATABASE "{name}" {_like(server)}'))
         engine = create_engine(

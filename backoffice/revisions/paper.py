@@ -18,7 +18,7 @@ from sqlalchemy.sql.elements import ClauseElement, TextClause
 from sqlalchemy.sql.selectable import SelectBase
 
 from backoffice.models import rollup, rollup_triggers
-from backoffice.revisions.deploy import ADVISORY_LOCK
+from backoffice.revisions.alone import ADVISORY_LOCK
 from backoffice.revisions.patience import Patience
 
 NOT_SHOWN = "-- read here, and what the revision writes for the rows found is not shown: "

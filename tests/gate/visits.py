@@ -123,16 +123,16 @@ def _in_order(middle: Middle) -> Iterator[tuple[Sort, dict[str, str]]]:
 
 
 def _narrowed(middle: Middle, every_pair: bool) -> Iterator[tuple[Sort, dict[str, str]]]:
-    """Each filter and search, also in other orders; a filter also in the middle and searched in."""
+    """Each filter and search, also in other orders; a filter also in the middle or searched in."""
     view = middle.view
     usual = view.default_sort
     others = [sort for sort in view.sorts.values() if sort.columns != usual.columns]
     tests, searches = list(_tests(middle)), list(_searches(middle))
-    for test in tests:
+    for number, test in enumerate(tests):
         yield usual, test
-        yield usual, {**test, "after": middle.cursor(usual)}
-        for search in searches[:1]:
-            yield usual, {**test, **search}
+        further = [{"after": middle.cursor(usual)}, *searches[:1]]
+        for more in further if every_pair else [further[number % len(further)]]:
+            yield usual, {**test, **more}
     for test, sort in product(tests, others) if every_pair else _in_pairs(tests, others):
         yield sort, test
     for search in searches:
