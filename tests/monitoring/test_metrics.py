@@ -213,7 +213,7 @@ def wait_for_all(port, count):
     """The figures, as soon as each process has counted what it answered."""
     for _ in range(60):
         figures = read(fetch(port, "/metrics"))
-        if figures["backoffice_requests_total"].get(("/readyz", "GET", "200"), 0) >= count:
+        if figures.get("backoffice_requests_total", {}).get(("/readyz", "GET", "200"), 0) >= count:
             break
         time.sleep(0.1)
     return figures
