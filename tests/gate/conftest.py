@@ -19,7 +19,7 @@ from backoffice.synthetic.run import Wanted, generate
 from tests.conftest import StaffClient, signed_in
 from tests.factories import Make
 
-SIZE = Wanted(suppliers=2_000, products=100_000, customers=20_000, orders=50_000)
+SIZE = Wanted(suppliers=2_000, products=200_000, customers=20_000, orders=50_000)
 
 
 @dataclass(frozen=True)
