@@ -37,7 +37,16 @@ def shortened(shape: str, length: int = 180) -> str:
     text = _without_groups(shape)
     text = re.sub(r"(?<=SELECT )(.*?)(?= FROM )", _few, text)
     text = re.sub(r"(?<=SELECT )(DISTINCT |)((?:(?! FROM ).){60,})$", r"\1…", text)
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    if len(text) <= length:
+        return text
+    # What tells it from others stands at its end: conditions and order.
+    tail = length * 3 // 5
+    return f"{text[: length - tail - 1]}…{text[len(text) - tail :]}"
+
+
+def route_in_words(route: str) -> str:
+    """``route`` with ``<kind>`` for ``<any("a", "b"):kind>``."""
+    return re.sub(r"<[^<>]*:(\w+)>", r"<\1>", route)
 
 
 def _few(found: re.Match[str]) -> str:
