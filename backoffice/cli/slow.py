@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from backoffice.cli import fail, with_app
 from backoffice.cli.slow_text import (
@@ -165,13 +165,18 @@ def explain_(fingerprint: str, *, analyze: bool) -> None:
 
 
 @command.command("clear")
+@click.option("--yes", is_flag=True, help="Really forget it; else only say how much it is.")
 @with_app
-def clear() -> None:
+def clear(*, yes: bool) -> None:
     """Forget all that was recorded: pages, statements, plans and slow calls."""
-    for model in (QueryHour, PageHour, SlowQuery, QueryPlan, QueryShape):
+    models = (QueryHour, PageHour, SlowQuery, QueryPlan, QueryShape)
+    rows = sum(db.session.scalar(select(func.count()).select_from(model)) or 0 for model in models)
+    if not yes:
+        fail(f"{rows:,} rows of the query log would go. Write --yes to forget them.")
+    for model in models:
         db.session.execute(delete(model))
     db.session.commit()
-    click.echo("the query log is empty")
+    click.echo(f"the query log is empty: {rows:,} rows are gone")
 
 
 def _session() -> Any:
