@@ -40,8 +40,9 @@ def shortened(shape: str, length: int = 180) -> str:
     if len(text) <= length:
         return text
     # What tells it from others stands at its end: conditions and order.
-    tail = length * 3 // 5
-    return f"{text[: length - tail - 1]}…{text[len(text) - tail :]}"
+    half = length // 2 - 2
+    head, tail = text[:half], text[len(text) - half :]
+    return f"{head.rpartition(' ')[0] or head} … {tail.partition(' ')[2] or tail}"
 
 
 def route_in_words(route: str) -> str:

@@ -108,7 +108,8 @@ class TestShortened:
 
         said = words.shortened(f"SELECT a FROM products {joins} WHERE b = ? ORDER BY c")
 
-        assert len(said) == 180
+        assert len(said) <= 180
+        assert " … " in said
         assert said.startswith("SELECT a FROM products JOIN")
         assert said.endswith("WHERE b = ? ORDER BY c")
 
