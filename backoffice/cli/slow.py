@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from backoffice.cli import fail, with_app
 from backoffice.cli.slow_text import (
@@ -172,13 +172,19 @@ def explain_(fingerprint: str, *, analyze: bool) -> None:
 
 
 @command.command("clear")
+@click.option("--yes", is_flag=True, help="Really forget it; else only say how much it is.")
 @with_app
-def clear() -> None:
+def clear(*, yes: bool) -> None:
     """Forget all that was recorded: pages, statements, plans and slow calls."""
+    rows = sum(
+        db.session.scalar(select(func.count()).select_from(table)) or 0 for table in QUERY_LOG
+    )
+    if not yes:
+        fail(f"{rows:,} rows of the query log would go. Write --yes to forget them.")
     for table in QUERY_LOG:
         db.session.execute(delete(table))  # type: ignore[arg-type]
     db.session.commit()
-    click.echo("the query log is empty")
+    click.echo(f"the query log is empty: {rows:,} rows are gone")
 
 
 def _session() -> Any:

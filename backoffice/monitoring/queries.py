@@ -196,9 +196,13 @@ def _spent(since: datetime, route: str) -> Any:
 
 
 def shapes_named(fingerprints: Collection[str], route: str) -> Rows:
-    """The shapes with these fingerprints, the line of ``route`` that asks each, and their plans."""
-    current = aliased(QueryPlan)
+    """The shapes with these fingerprints, the line of ``route`` that asks each, and two plans.
+
+    The current one and the one before it.
+    """
+    current, before, older = aliased(QueryPlan), aliased(QueryPlan), aliased(QueryPlan)
     of_plan = select(func.max(QueryPlan.id)).where(QueryPlan.shape_id == QueryShape.id)
+    its = select(func.max(older.id)).where(older.shape_id == QueryShape.id, older.id < current.id)
     # By the primary key: one shape's hours of one route.
     line = (
         select(QueryHour.line)
@@ -215,8 +219,13 @@ def shapes_named(fingerprints: Collection[str], route: str) -> Rows:
             current.scans,
             current.sorts,
             current.worse,
+            before.plan.label("plan_before"),
+            before.scans.label("scans_before"),
+            before.sorts.label("sorts_before"),
         )
+        .select_from(QueryShape)
         .outerjoin(current, current.id == of_plan.correlate(QueryShape).scalar_subquery())
+        .outerjoin(before, before.id == its.correlate(QueryShape, current).scalar_subquery())
         .where(QueryShape.fingerprint.in_(fingerprints))
     )
 

@@ -110,13 +110,19 @@ def word_now(session: Session, shape: QueryShape, plan: Plan) -> str:
 
 
 def _shape(row: Any, large: Collection[str], missing: Collection[str]) -> Shape:
-    before = change = ""
-    if row.worse and row.scans_before is not None:
-        earlier = _plan(row.plan_before, row.scans_before, row.sorts_before)
-        before = in_a_word(row.shape, earlier.scans, earlier.sorts, large)
-        change = difference(earlier, _plan(row.plan, row.scans, row.sorts))
+    before = ""
+    if change := change_of(row):
+        before = in_a_word(row.shape, row.scans_before, row.sorts_before, large)
     word = in_a_word(row.shape, row.scans, row.sorts, large)
     return Shape(row, word, before, change, tuple(n for n in _left(row) if n in missing))
+
+
+def change_of(row: Any) -> str:
+    """What became of the plan of a row that has the one before too, where it got worse."""
+    if not row.worse or row.scans_before is None:
+        return ""
+    before = _plan(row.plan_before, row.scans_before, row.sorts_before)
+    return difference(before, _plan(row.plan, row.scans, row.sorts))
 
 
 def _plan(text: str, scans: Sequence[str], sorts: bool) -> Plan:

@@ -10,17 +10,21 @@ from sqlalchemy.orm import Session
 
 from backoffice.monitoring import queries
 from backoffice.monitoring.large import large_tables
-from backoffice.monitoring.reading import in_a_word
+from backoffice.monitoring.reading import change_of, in_a_word
 from backoffice.querylog.tallies import Tally
 
 
 @dataclass(frozen=True)
 class Known:
-    """A tally with what the log knows of its shape: None until it is written."""
+    """A tally with what the log knows of its shape: None until it is written.
+
+    ``change`` says what became of its plan, where that got worse.
+    """
 
     tally: Tally
     row: Any
-    plan: str
+    plan: str = ""
+    change: str = ""
 
 
 def known(session: Session, asked: Sequence[Tally], route: str) -> list[Known]:
@@ -35,4 +39,7 @@ def known(session: Session, asked: Sequence[Tally], route: str) -> list[Known]:
 
 
 def _known(tally: Tally, row: Any, large: Collection[str]) -> Known:
-    return Known(tally, row, in_a_word(row.shape, row.scans, row.sorts, large) if row else "")
+    if row is None:
+        return Known(tally, None)
+    word = in_a_word(row.shape, row.scans, row.sorts, large)
+    return Known(tally, row, word, change_of(row))

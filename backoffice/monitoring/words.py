@@ -48,7 +48,17 @@ def shortened(shape: str, length: int = 180) -> str:
     text = _without_groups(shape)
     text = re.sub(r"(?<=SELECT )(.*?)(?= FROM )", _few, text)
     text = re.sub(r"(?<=SELECT )(DISTINCT |)((?:(?! FROM ).){60,})$", r"\1…", text)
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    if len(text) <= length:
+        return text
+    # What tells it from others stands at its end: conditions and order.
+    half = length // 2 - 2
+    head, tail = text[:half], text[len(text) - half :]
+    return f"{head.rpartition(' ')[0] or head} … {tail.partition(' ')[2] or tail}"
+
+
+def route_in_words(route: str) -> str:
+    """``route`` with ``<kind>`` for ``<any("a", "b"):kind>``."""
+    return re.sub(r"<[^<>]*:(\w+)>", r"<\1>", route)
 
 
 def _few(found: re.Match[str]) -> str:

@@ -217,7 +217,13 @@ class TestClear:
     def test_forgets_all_of_it(self, run, app, make, names):
         make.page_hour()
 
-        assert run("clear").stdout == "the query log is empty\n"
+        refused = run("clear")
+        done = run("clear", "--yes")
+
+        # An hour of a page and of a statement, its shape, its two plans and its slow call.
+        assert refused.exit_code == 1
+        assert "6 rows of the query log would go. Write --yes" in refused.stderr
+        assert done.stdout == "the query log is empty: 6 rows are gone\n"
 
         with app.app_context():
             for model in (QueryHour, PageHour, SlowQuery, QueryPlan, QueryShape):

@@ -389,6 +389,8 @@ class TestStatements:
         first, second = cells(page)
         assert first[1:] == ["1", "1.5", "50", "index search"]
         assert "backoffice/grid/page.py:12" in first[0]
+        assert "SEARCH products USING INDEX" in first[0]
+        assert "Its plan reads products whole where ix_products_name_id was searched" in second[0]
         assert second[1:] == ["N+1: 7", "2.5", "7", "whole read of products, worse than before"]
         assert "8 statements" in page.text
         assert "4.0 ms, 57 rows" in page.text

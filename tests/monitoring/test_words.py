@@ -113,6 +113,21 @@ class TestShortened:
             "suppliers.id = products.supplier_id WHERE products.id IN (…)"
         )
 
+    def test_keeps_the_end_of_what_is_too_long(self):
+        joins = " ".join(f"JOIN suppliers AS s{n} ON s{n}.id = products.id" for n in range(9))
+
+        said = words.shortened(f"SELECT a FROM products {joins} WHERE b = ? ORDER BY c")
+
+        assert len(said) <= 180
+        assert " … " in said
+        assert said.startswith("SELECT a FROM products JOIN")
+        assert said.endswith("WHERE b = ? ORDER BY c")
+
+    def test_leaves_of_a_route_s_part_its_name(self):
+        route = "/admin/imports/<any('a', 'b'):kind>/<int:id>/<name>"
+
+        assert words.route_in_words(route) == "/admin/imports/<kind>/<id>/<name>"
+
     def test_takes_no_part_of_a_subquery_for_the_statement_s_own(self):
         shape = "SELECT a, (SELECT n FROM b) AS n, c FROM d WHERE e IN (?, …)"
 
