@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask
+from sqlalchemy import select
 
 from backoffice.database import Base, db
 
@@ -18,4 +19,6 @@ def dropped(app: Flask, name: str) -> Iterator[None]:
         yield
     finally:
         with app.app_context(), db.engine.begin() as connection:
+            # SQLite would go by what this connection knew of the tables when it last looked.
+            connection.execute(select(1).select_from(index.table).limit(1))
             index.create(connection)
