@@ -201,6 +201,13 @@ class TestScratch:
         run("UPDATE products SET stock = stock - 1", "UPDATE orders SET note = ''")
         assert seconds < 4  # SQLite's and PostgreSQL's patience is more
 
+    def test_tells_its_own_time_from_that_of_others(self, filled):
+        with scratch(["suppliers"], Limits()) as copy, copy.transaction():
+            started = copy.clock(alone=True)
+            sleep(0.3)
+
+            assert copy.clock(alone=True) - started < 0.2
+
     def test_says_which_part_of_a_large_table_it_has(self, filled):
         if db.engine.dialect.name == "sqlite":
             pytest.skip("SQLite's copy is of the whole file")
