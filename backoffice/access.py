@@ -149,6 +149,7 @@ def init_app(app: Flask, redis_url: str | None) -> None:
     )
     csrf.init_app(app)
     security = Security(app, Users(db, User, Role), login_form=SignInForm)
+    security.principal.skip_static = True  # its need of the user is a statement for each file
     security.want_json(lambda _request: False)
     app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
     app.before_request(refuse_odd_sign_in)

@@ -9,6 +9,7 @@ from backoffice.catalog.views import CategoryView, ProductView, SupplierView
 from backoffice.dashboard.report_views import ReportView
 from backoffice.dashboard.views import DashboardView
 from backoffice.imports.views import ImportView
+from backoffice.monitoring.performance_views import PerformanceView
 from backoffice.orders.views import CustomerView, OrderView
 
 
@@ -24,3 +25,4 @@ def init_app(app: Flask) -> None:
     admin.add_view(OrderView(name="Orders", endpoint="orders"))
     admin.add_view(CustomerView(name="Customers", endpoint="customers"))
     admin.add_view(ImportView(name="Imports", endpoint="imports"))
+    admin.add_view(PerformanceView(name="Performance", endpoint="performance"))

@@ -37,6 +37,10 @@ class Settings:
     upload_mb: float = 200.0
     overdue_days: int = 3
     proxies: int = 0
+    hosts: tuple[str, ...] = ()
+    query_log: bool = True
+    metrics_token: str = ""
+    release: str = ""
     testing: bool = False
 
     @property
@@ -67,6 +71,7 @@ class Settings:
             # Browsers refuse the __Host- prefix on a cookie that is not Secure.
             "SESSION_COOKIE_NAME": "__Host-session" if self.secure_cookies else "session",
             "PERMANENT_SESSION_LIFETIME": 12 * 3600,
+            "TRUSTED_HOSTS": list(self.hosts) or None,
             # Bounds every body but that of a file to import; Flask's own form limits bound
             # multipart bodies only.
             "MAX_CONTENT_LENGTH": 4 * 1024 * 1024,
@@ -81,6 +86,9 @@ class Settings:
             "STATEMENT_TIMEOUT_MS": self.statement_timeout_ms,
             "REDIS_URL": self.redis_url,
             "OVERDUE_DAYS": self.overdue_days,
+            "QUERY_LOG": self.query_log,
+            "METRICS_TOKEN": self.metrics_token,
+            "RELEASE": self.release,
             "UPLOAD_BYTES": int(self.upload_mb * 1024 * 1024),
         }
 
@@ -127,6 +135,10 @@ class Settings:
             upload_mb=_number(environ, "BACKOFFICE_UPLOAD_MB", 200),
             overdue_days=int(_number(environ, "BACKOFFICE_OVERDUE_DAYS", 3)),
             proxies=_proxies(environ.get("BACKOFFICE_PROXIES") or "0"),
+            hosts=tuple(environ.get("BACKOFFICE_HOSTS", "").replace(",", " ").split()),
+            query_log=_flag(environ, "BACKOFFICE_QUERY_LOG", default=True),
+            metrics_token=environ.get("BACKOFFICE_METRICS_TOKEN", ""),
+            release=environ.get("BACKOFFICE_RELEASE", "")[:64],
             secure_cookies=_flag(environ, "BACKOFFICE_SECURE_COOKIES", default=not embedded),
         )
 

@@ -77,10 +77,15 @@ def init_app(app: Flask) -> None:
     """Bind ``db`` to ``app`` and set up each connection of its engine."""
     db.init_app(app)
     with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            event.listen(db.engine, "connect", _set_up_sqlite)
-            event.listen(db.engine, "begin", _begin_sqlite)
-            event.listen(db.engine, "do_execute", _execute_sqlite)
+        set_up(db.engine)
+
+
+def set_up(engine: Engine) -> None:
+    """Have each connection of ``engine`` work as pages rely on."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "do_execute", _execute_sqlite)
 
 
 def begins_reading(engine: Engine, reads: bool = True) -> Engine:
@@ -92,6 +97,14 @@ def begins_reading(engine: Engine, reads: bool = True) -> Engine:
     :param reads: False for work that writes although a page that only shows something does it.
     """
     return engine.execution_options(begins_reading=reads)
+
+
+def writes_at_once(engine: Engine) -> Engine:
+    """The same engine for writes that nobody waits for: on SQLite they go through now or fail.
+
+    Nobody is told that they wait, so an import makes no pause for them.
+    """
+    return engine.execution_options(begins_reading=False, at_once=True)
 
 
 def allow_long_work(connection: Connection) -> None:
@@ -202,7 +215,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _execute_sqlite(cursor: Any, statement: str, *_: Any) -> bool | None:
+def _execute_sqlite(cursor: Any, statement: str, _: Any, context: Any) -> bool | None:
     """Run ``BEGIN IMMEDIATE`` with a patience of our own; leave the rest to SQLAlchemy.
 
     As an event of the execution, so that the wait counts as this statement's time.
@@ -212,7 +225,7 @@ def _execute_sqlite(cursor: Any, statement: str, *_: Any) -> bool | None:
     (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
     cursor.execute("PRAGMA busy_timeout = 0")
     try:
-        if not _begins(cursor):
+        if not _begins(cursor, last="at_once" in context.execution_options):
             (_, _, database), *_ = cursor.execute("PRAGMA database_list").fetchall()
             with _waiting(database):
                 _begin_immediate(cursor, monotonic() + patience / 1000)

@@ -27,13 +27,14 @@ from flask_wtf.csrf import CSRFError
 from markupsafe import Markup, escape
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from backoffice import cache
 from backoffice.database import db, is_busy
 from backoffice.models.columns import exact_to_text
-from backoffice.querylog import cost_of_request
+from backoffice.querylog import asked_by_request, cost_of_request
+from backoffice.querylog.tallies import listed
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -80,7 +81,11 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(lambda rate: f"{(rate * 100).normalize():f} %", "percent")
     app.add_template_filter(show_value, "value")
     app.jinja_env.globals.update(
-        asset=asset, menu=menu, cost_of_request=cost_of_request, cache_state=cache.state
+        asset=asset,
+        menu=menu,
+        cost_of_request=cost_of_request,
+        statements_address=statements_address,
+        cache_state=cache.state,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -114,6 +119,8 @@ def secure(response: Response) -> Response:
 def show_error(error: HTTPException) -> tuple[str, int, list[tuple[str, str]]] | BaseResponse:
     """The error as a page of ours; what the raiser said stands in place of the usual words."""
     if error.code is None or error.code < 400:
+        return error.get_response()
+    if isinstance(error, SecurityError):  # of a host that is not ours, a page has no links
         return error.get_response()
     title, says = SAYS.get(error.code, SAYS[400 if error.code < 500 else 500])
     if error.description and error.description != type(error).description:
@@ -173,6 +180,20 @@ def asset(name: str) -> str:
     version = asset_version(app.static_folder, name)
     # As url_for has it, which took a tenth of the time of a list's template.
     return f"{request.script_root}{app.static_url_path}/{name}?v={version}"
+
+
+def statements_address() -> str | None:
+    """The list of the statements that this page has asked until now, those of most time.
+
+    All of it is in the address, so any process shows it, and none need keep what pages asked.
+    """
+    if "performance.statements_view" not in current_app.view_functions:
+        return None
+    return url_for(
+        "performance.statements_view",
+        page=str(request.url_rule),
+        s=listed(asked_by_request()),
+    )
 
 
 def menu() -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, event, inspect
 
-from backoffice import cache, create_app
+from backoffice import cache, create_app, monitoring
 from backoffice.config import Settings
 from backoffice.database import Base, db
 from backoffice.indexes.plan import online_indexes
 from backoffice.models import ROLLUPS, User
+from tests.commands import Commands
 from tests.factories import Make
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -102,6 +104,14 @@ def new_app(
 
 
 @pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """Runs `manage.py ...` in a process of its own."""
+    commands = Commands()
+    yield commands
+    commands.end()
+
+
+@pytest.fixture(scope="session")
 def apps(new_app: Callable[..., Flask]) -> Callable[[str], Flask]:
     """The application over the named kind of database, the same one all through the run."""
     made: dict[str, Flask] = {}
@@ -122,13 +132,36 @@ def app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Iterato
     with app.app_context():
         db.session.rollback()
         with db.engine.begin() as connection:
-            for table in reversed(Base.metadata.sorted_tables):
-                connection.execute(table.delete())
-            # Once more what the triggers wrote meanwhile.
-            for table in ROLLUPS:
-                connection.execute(table.delete())
+            empty_tables(connection)
+        forget_statistics(db.engine)
         cache.clear()
+        monitoring.forget()
         forget_tries(app)
+
+
+def empty_tables(connection: Connection) -> None:
+    """Delete every row; past SQLAlchemy and, of PostgreSQL, in one question: each test waits."""
+    # The rollups' once more, which the triggers wrote meanwhile.
+    tables = (*reversed(Base.metadata.sorted_tables), *ROLLUPS)
+    deletes = [f"DELETE FROM {table.name}" for table in tables]
+    if connection.dialect.name == "postgresql":
+        deletes = [f"DO $$ BEGIN {'; '.join(deletes)}; END $$"]
+    cursor = connection.connection.cursor()
+    for delete in deletes:
+        cursor.execute(delete)
+    cursor.close()
+
+
+def forget_statistics(engine: Engine) -> None:
+    """What a test has analyzed would have SQLite read the next one's few rows whole."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.begin() as connection:
+        if not inspect(connection).has_table("sqlite_stat1"):
+            return
+        held = connection.exec_driver_sql("DELETE FROM sqlite_stat1").rowcount
+    if held:
+        engine.dispose()  # each connection has read them
 
 
 def forget_tries(app: Flask) -> None:
@@ -171,25 +204,26 @@ class StaffClient(FlaskClient):
 @pytest.fixture
 def sign_in(app: Flask) -> Callable[[str], StaffClient]:
     """Makes a client that is signed in as a new user with the given role."""
+    return partial(signed_in, app)
+
+
+def signed_in(app: Flask, role: str) -> StaffClient:
+    """A client of ``app`` that is signed in as a new user with the given role."""
     app.test_client_class = StaffClient
+    with app.app_context():
+        user = User(email=f"{role}@example.com", role=role, fs_uniquifier=f"{role}-uniquifier")
+        db.session.add(user)
+        db.session.commit()
+    client = app.test_client()
+    with app.test_request_context():
+        token = generate_csrf()
+        from flask import session as fresh  # noqa: PLC0415
 
-    def sign_in(role: str) -> StaffClient:
-        with app.app_context():
-            user = User(email=f"{role}@example.com", role=role, fs_uniquifier=f"{role}-uniquifier")
-            db.session.add(user)
-            db.session.commit()
-        client = app.test_client()
-        with app.test_request_context():
-            token = generate_csrf()
-            from flask import session as fresh  # noqa: PLC0415
-
-            raw = fresh["csrf_token"]
-        with client.session_transaction() as cookie:
-            cookie.update(_user_id=f"{role}-uniquifier", _fresh=True, csrf_token=raw)
-        client.token = token
-        return client
-
-    return sign_in
+        raw = fresh["csrf_token"]
+    with client.session_transaction() as cookie:
+        cookie.update(_user_id=f"{role}-uniquifier", _fresh=True, csrf_token=raw)
+    client.token = token
+    return client
 
 
 @pytest.fixture

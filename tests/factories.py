@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +22,17 @@ from backoffice.models import (
     Order,
     OrderLine,
     OrderStatus,
+    PageHour,
     Product,
+    QueryHour,
+    QueryPlan,
+    QueryShape,
+    SlowQuery,
     Supplier,
 )
+from backoffice.querylog.parameters import kinds_of, to_json
+from backoffice.querylog.plans import Plan
+from backoffice.querylog.shape import fingerprint_of, shape_of
 
 FILE = "sku,name,supplier,price,Remark\nP1,Product 1,SUP1,1.50,red\nP2,Product 2,SUP1,dear,\n"
 PLACED = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -126,6 +135,97 @@ class Make:
             (folder / f"{run}.rejects").write_text(content)
         draft.unlink()
         return ids
+
+    def shape(
+        self,
+        statement: str = "SELECT products.sku FROM products WHERE products.sku = ?",
+        parameters: Any = ("SKU0001",),
+        *,
+        route: str = "/admin/products/",
+        line: str = "backoffice/grid/page.py:12",
+        plans: Sequence[tuple[str, list[str], bool]] = (),
+        hours_ago: Sequence[int] = (0,),
+        slow: int = 0,
+        **figures: int,
+    ) -> str:
+        """The fingerprint of a recorded shape, asked from one place in each of some hours.
+
+        :param plans: Text, tables read whole and whether it sorts, oldest first; the second and
+            later ones are worse where they read more than the one before.
+        :param slow: So many slow calls of it.
+        """
+        now = datetime.now(UTC)
+        fingerprint, kept = fingerprint_of(statement), to_json(parameters)
+        took = figures.get("microseconds", 1_500)
+        with self.app.app_context():
+            known = db.session.scalar(select(QueryShape).filter_by(fingerprint=fingerprint))
+            shape = known or QueryShape(
+                fingerprint=fingerprint,
+                shape=shape_of(statement),
+                statement=statement,
+                parameters=kept,
+                microseconds=took,
+                first_seen=now,
+                last_seen=now,
+            )
+            db.session.add(shape)
+            db.session.flush()
+            for ago in hours_ago:
+                hour = (now - timedelta(hours=ago)).replace(minute=0, second=0, microsecond=0)
+                sums = {"calls": 1, "microseconds": took, "slowest": took, "rows": 1, **figures}
+                where = {"shape_id": shape.id, "route": route, "line": line, "hour": hour}
+                db.session.add(QueryHour(**where, **sums))
+            before: list[str] | None = None
+            for n, (text, scans, sorts) in enumerate(plans):
+                its = Plan(text, tuple(scans), (), sorts)
+                plan = QueryPlan(
+                    shape_id=shape.id,
+                    fingerprint=its.fingerprint,
+                    plan=text,
+                    scans=scans,
+                    sorts=sorts,
+                    worse=before is not None and bool(set(scans) - set(before)),
+                    release=f"1.{n}",
+                    first_seen=now,
+                    last_seen=now,
+                )
+                db.session.add(plan)
+                db.session.flush()
+                before = scans
+            for n in range(slow):
+                db.session.add(
+                    SlowQuery(
+                        shape_id=shape.id,
+                        at=now - timedelta(minutes=n),
+                        route=route,
+                        line=line,
+                        microseconds=150_000 + n,
+                        rows=n,
+                        kinds=kinds_of(parameters),
+                        parameters=kept,
+                        failed=False,
+                        release="1.0",
+                    )
+                )
+            db.session.commit()
+        return fingerprint
+
+    def page_hour(
+        self, route: str = "/admin/products/", hours_ago: int = 0, **figures: int
+    ) -> None:
+        """What the requests of a route came to in one hour."""
+        hour = datetime.now(UTC) - timedelta(hours=hours_ago)
+        usual = {"requests": 1, "microseconds": 20_000, "slowest": 20_000, "in_database": 5_000}
+        usual |= {"statements": 3, "most_statements": 3, "rows": 50}
+        with self.app.app_context():
+            db.session.add(
+                PageHour(
+                    route=route,
+                    hour=hour.replace(minute=0, second=0, microsecond=0),
+                    **{**usual, **figures},
+                )
+            )
+            db.session.commit()
 
     def _first(self, model: Any, make: Any) -> int:
         with self.app.app_context():

@@ -117,6 +117,10 @@ def payloads() -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def dealt(hand: int, hands: int) -> tuple[str, ...]:
-    """Our own and one share of the others: ``hands`` tests together try all of them."""
-    return (*OWN, *payloads()[len(OWN) + hand :: hands])
+def dealt(hand: int, hands: int, part: int = 0, parts: int = 1) -> tuple[str, ...]:
+    """Our own and one share of the others: ``hands`` tests together try all of them.
+
+    :param part: Which of the ``parts`` of the share; the first has our own.
+    """
+    own = OWN if part == 0 else ()
+    return (*own, *payloads()[len(OWN) + hand :: hands][part::parts])

@@ -19,6 +19,7 @@ ANYONE = frozenset(WHO)
 VIEWERS = frozenset(ROLES)
 EDITORS = frozenset({"editor", "manager", "admin"})
 MANAGERS = frozenset({"manager", "admin"})
+ADMINS = frozenset({"admin"})
 
 REPORTS = "<any(products, suppliers, categories, countries, months):kind>"
 
@@ -26,6 +27,7 @@ ALLOWED = {
     ("GET", "/"): ANYONE,  # leads to the dashboard, which leads to the sign-in page
     ("GET", "/healthz"): ANYONE,
     ("GET", "/readyz"): ANYONE,
+    ("GET", "/metrics"): ANYONE,  # of this machine, see tests/monitoring/test_metrics.py
     ("GET", "/static/<path:filename>"): ANYONE,
     ("GET", "/login"): ANYONE,
     ("POST", "/login"): ANYONE,
@@ -139,11 +141,16 @@ ALLOWED = {
     ("GET", "/admin/imports/<int:run>/rejects/"): MANAGERS,
     ("GET", "/admin/imports/mappings/"): MANAGERS,
     ("POST", "/admin/imports/mappings/"): MANAGERS,
+    ("GET", "/admin/performance/"): ADMINS,
+    ("GET", "/admin/performance/shapes/<fingerprint>/"): ADMINS,
+    ("POST", "/admin/performance/shapes/<fingerprint>/"): ADMINS,  # shows values
+    ("GET", "/admin/performance/statements/"): ADMINS,
+    ("GET", "/admin/performance/indexes/"): ADMINS,
 }
 """Every route with the roles that may use it. HEAD goes with GET."""
 
 WRITES = sorted(rule for method, rule in ALLOWED if method == "POST")
-PUBLIC = {"/", "/healthz", "/readyz", "/static/<path:filename>", "/login", "/logout"}
+PUBLIC = {"/", "/healthz", "/readyz", "/metrics", "/static/<path:filename>", "/login", "/logout"}
 
 
 def routes(app) -> set[tuple[str, str]]:
@@ -156,8 +163,8 @@ def routes(app) -> set[tuple[str, str]]:
 
 
 @pytest.fixture
-def records(make) -> dict[str, int]:
-    """A record in each table, as the id of each section's first."""
+def records(make) -> dict[str, int | str]:
+    """A record in each table, as the id of each section's first; a recorded statement by name."""
     return {
         "suppliers": make.suppliers()[0],
         "categories": make.categories()[0],
@@ -165,6 +172,7 @@ def records(make) -> dict[str, int]:
         "customers": make.customers()[0],
         "orders": make.orders()[0],
         "imports": make.imports()[0],
+        "performance": make.shape(),
     }
 
 
@@ -183,13 +191,15 @@ def browser_of(app, sign_in) -> Callable[[str], FlaskClient]:
     return browser_of
 
 
-def address(rule: str, records: dict[str, int]) -> str:
+def address(rule: str, records: dict[str, int | str]) -> str:
     """An address under ``rule`` that there is."""
     if rule.endswith("<path:filename>"):
         return rule.replace("<path:filename>", "css/app.css")
     section = rule.split("/")[2] if rule.startswith("/admin/") else ""
     if section == "imports":
         return rule.replace("<int:run>", str(records["imports"]))
+    if section == "performance":
+        return rule.replace("<fingerprint>", str(records["performance"]))
     if section == "reports":
         rule = rule.replace(REPORTS, "suppliers")
         return f"{rule}?product={records['products']}" if "/lines/" in rule else rule
@@ -204,11 +214,11 @@ def plain(link: str) -> str:
     """The address without what only multiplies it.
 
     By how a list was left, each record would have an address for every list; by period and order,
-    each report and the orders behind it.
+    each report and the orders behind it, and each list of what pages cost.
     """
     names = "list|placed_at[.a-z]*|status|totals"
-    if "/reports/" in link:
-        names += "|period|from|to|sort|page"
+    if "/reports/" in link or "/performance/" in link:
+        names += "|period|from|to|pages|sort|page|search|worse|route|s"
     return re.sub(f"(?<=[?&])({names})=[^&]*&?", "", link).rstrip("?&")
 
 
@@ -322,7 +332,7 @@ class TestReading:
         make.orders(3)
         make.orders(1, placed_at=datetime.now(UTC))
         before = contents(app)
-        found, asked = {"/", "/healthz", "/readyz"}, set()
+        found, asked = {"/", "/healthz", "/readyz", "/metrics"}, set()
 
         while (waiting := found - asked) and len(asked) < 400:
             page = min(waiting)

@@ -151,6 +151,19 @@ class TestProxies:
         assert seen == {0: "127.0.0.1", 1: "198.51.100.7"}
 
 
+class TestHosts:
+    def test_are_any_unless_told(self, environ):
+        assert Settings.from_environ(environ()).flask_config()["TRUSTED_HOSTS"] is None
+        told = Settings.from_environ(environ(BACKOFFICE_HOSTS="a.example, .b.example"))
+        assert told.flask_config()["TRUSTED_HOSTS"] == ["a.example", ".b.example"]
+
+    def test_that_are_others_are_refused(self, new_app):
+        client = new_app("sqlite", migrated=False, hosts=("office.example",)).test_client()
+
+        assert client.get("/healthz", base_url="http://office.example").status_code == 200
+        assert client.get("/healthz", base_url="http://evil.example").status_code == 400
+
+
 class TestFlags:
     @pytest.mark.parametrize(
         ("text", "value"),

@@ -157,32 +157,9 @@ class TestUpgrade:
         said = [run.communicate(timeout=60)[0] for run in runs]
 
         assert [run.returncode for run in runs] == [0, 0]
-        assert "".join(said).count("0001 tables\n") == 1
-
-    def test_that_would_break_a_reference_is_taken_back(self, context, kind, monkeypatch, caplog):
-        if kind == "postgresql":
-            pytest.skip("PostgreSQL refuses it by itself")
-        flask_migrate.upgrade()
-        Make(context).products(1)
-        with db.engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            driver.execute("PRAGMA foreign_keys = OFF")
-            driver.execute("DELETE FROM suppliers")
-            driver.execute("DELETE FROM alembic_version")
-            connection.invalidate()
-        for table in ("categories", "customers", "history", "users"):
-            assert table in tables()
-        # Any migration would do: this one finds the orphan that was there before it.
-        monkeypatch.setattr("alembic.operations.Operations.create_table", lambda *a, **k: None)
-        monkeypatch.setattr("alembic.operations.Operations.create_index", lambda *a, **k: None)
-
-        with pytest.raises(SystemExit):
-            flask_migrate.upgrade()
-
-        assert "1 rows would be left without the row that they refer to" in caplog.text
-        with begins_reading(db.engine).connect() as connection:
-            assert current_revision(connection) is None
-            assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+        one, other = sorted(said, key=len)
+        assert one == f"already at {head_revision()}\n"
+        assert len(other.splitlines()) == len(REVISIONS)
 
 
 class TestTheEnd:

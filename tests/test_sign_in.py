@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -17,7 +16,6 @@ from flask.testing import FlaskClient
 from flask_security import hash_password
 from sqlalchemy import event, select, update
 
-from backoffice.config import ROOT
 from backoffice.database import db
 from backoffice.models import User
 from tests.conftest import SECRET, forget_tries
@@ -285,7 +283,7 @@ class TestOpenSession:
 
 class TestCommands:
     @pytest.mark.parametrize("arguments", [["disable", BOB], ["password", BOB, "--password-stdin"]])
-    def test_end_the_sessions_of_before(self, app, bob, arguments):
+    def test_end_the_sessions_of_before(self, app, bob, commands, arguments):
         bob()
         browser = app.test_client()
         sign_in(browser)
@@ -297,9 +295,9 @@ class TestCommands:
             "BACKOFFICE_INSTANCE_PATH": app.instance_path,
         }
 
-        command = [sys.executable, ROOT / "manage.py", "users", *arguments]
-        subprocess.run(command, env=environ, input="another horse", text=True, check=True)
+        ran = commands.run("users", *arguments, environ=environ, stdin="another horse")
 
+        assert ran.returncode == 0, ran.stderr
         assert not is_in(browser)
 
 

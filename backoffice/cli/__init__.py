@@ -35,6 +35,10 @@ COMMANDS = {
         "Compare the dashboard's sums with the tables, and remake them.",
     ),
     "serve": ("backoffice.cli.serve", "Run the production server."),
+    "slow": (
+        "backoffice.cli.slow",
+        "Find slow statements, their plans and where they come from.",
+    ),
     "users": ("backoffice.cli.users", "Say who may sign in."),
     "worker": ("backoffice.cli.worker", "Run background jobs."),
 }

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import click
 import flask_migrate
+from alembic.util import CommandError
 from sqlalchemy import func, inspect, select
 
 from backoffice.cli import fail, with_app
+from backoffice.cli.rehearsal import rehearse
 from backoffice.config import ROOT
 from backoffice.database import Base, begins_reading, db
-from backoffice.models import ROLLUPS
+from backoffice.models import QUERY_LOG, ROLLUPS
 from backoffice.monitoring.health import check_migrated, current_revision, head_revision
+from backoffice.revisions import empty_copy, running
+from backoffice.revisions.check import check as check_revisions
+from backoffice.revisions.squawk import program as squawk_program
+from backoffice.revisions.steps import Watch
+
+SPARE = (*ROLLUPS, *QUERY_LOG)
+"""Tables that nobody would miss: those can be made again, and these go by themselves."""
 
 
 @click.group("db")
@@ -18,27 +27,46 @@ def command() -> None:
     """Bring the tables up to date."""
 
 
+command.add_command(rehearse)
+
+
 @command.command()
 @click.argument("revision", default="head")
+@click.option("--sql", is_flag=True, help="Write the statements instead, and run nothing.")
+@click.option("--tries", type=click.IntRange(1), help="Per revision when a lock is held; 30.")
 @with_app
-def upgrade(revision: str) -> None:
-    """Run the migrations up to REVISION, by default all."""
-    before = _current()
-    flask_migrate.upgrade(revision=revision)
-    if _current() == before:
-        click.echo(f"already at {before}")
+def upgrade(revision: str, sql: bool, tries: int | None) -> None:
+    """Run the migrations up to REVISION, by default all.
+
+    One transaction each. A lock is waited for a second at most, so that nobody waits longer
+    behind it; then the revision is tried again after a pause.
+    """
+    if sql:
+        _write_sql(revision, _current(), down=False)
+        return
+    watch = Watch()
+    try:
+        running.upgrade(db.engine, revision, watch, tries)
+    except (CommandError, RuntimeError) as error:
+        fail(str(error))
+    if not watch.number:
+        click.echo(f"already at {_current()}")
 
 
 @command.command(context_settings={"ignore_unknown_options": True})  # -1 is a REVISION
 @click.argument("revision")
 @click.option("--yes", is_flag=True, help="Also where the tables hold rows.")
+@click.option("--sql", is_flag=True, help="Write the statements instead, and run nothing.")
 @with_app
-def downgrade(revision: str, yes: bool) -> None:
+def downgrade(revision: str, yes: bool, sql: bool) -> None:
     """Take back the migrations after REVISION, or so many: -1.
 
     What they made is dropped with all that it holds; so this refuses where there are rows,
     unless --yes is given. "base" takes back all.
     """
+    if sql:
+        _write_sql(revision, _current(), down=True)
+        return
     held = {} if yes else _rows()
     if held:
         counts = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in held.items())
@@ -65,7 +93,20 @@ def history() -> None:
 @command.command()
 @with_app
 def check() -> None:
-    """Exit 1 when the models and the database differ."""
+    """Exit 1 when a migration is not safe while staff work, or models and database differ.
+
+    Each thing refused is named with the safe way. Where it is safe all the same, the migration
+    says why, in a constant: ACCEPTED = {"drop-column": "no release reads it since May"}.
+    """
+    verdict = check_revisions(running.scripts())
+    for refusal in verdict.refusals:
+        click.echo(str(refusal), err=True)
+    if squawk_program() is None:
+        click.echo("squawk is not installed (pip install squawk-cli): our rules only", err=True)
+    if verdict.refusals:
+        fail(f"not safe while staff work: {_counted(len(verdict.refusals), 'thing')}")
+    excepted = _counted(len(verdict.accepted), "exception")
+    click.echo(f"{_counted(verdict.revisions, 'migration')} safe while staff work, {excepted}")
     with begins_reading(db.engine).connect() as connection:
         for finding in check_migrated(connection):
             fail(f"{finding.problem}: {finding.remedy}")
@@ -80,6 +121,23 @@ def revision(message: str) -> None:
     flask_migrate.revision(message=message, autogenerate=True, rev_id=_next_number())
 
 
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _write_sql(revision: str, before: str | None, *, down: bool) -> None:
+    """Write what runs from the revision ``before`` up or ``down`` to ``revision``."""
+    if db.engine.dialect.name == "postgresql":
+        run = flask_migrate.downgrade if down else flask_migrate.upgrade
+        run(revision=f"{before or 'base'}:{revision}", sql=True)
+        return
+    with begins_reading(db.engine).connect() as connection:
+        try:
+            empty_copy.show(connection, revision, click.echo, down=down)
+        except (CommandError, RuntimeError) as error:
+            fail(str(error))
+
+
 def _current() -> str | None:
     with begins_reading(db.engine).connect() as connection:
         return current_revision(connection)
@@ -92,7 +150,7 @@ def _rows() -> dict[str, int]:
         counts = {
             table.name: connection.scalar(select(func.count()).select_from(table)) or 0
             for table in Base.metadata.sorted_tables
-            if table.name in there and table not in ROLLUPS  # they can be made again
+            if table.name in there and table not in SPARE
         }
     return {table: count for table, count in counts.items() if count}
 

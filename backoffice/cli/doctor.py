@@ -15,18 +15,25 @@ from backoffice.cli import with_app
 from backoffice.config import Settings
 from backoffice.database import begins_reading, db
 from backoffice.indexes.plan import State, compare
+from backoffice.monitoring.deploy import DATABASE, SETTINGS, Deployed
 from backoffice.monitoring.health import CHECKS, Finding, check_migrated
 
 
 @click.command("doctor")
+@click.option("--deploy", is_flag=True, help="Check what a production needs besides.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="With --deploy: how many processes serve.  [default: as `serve` has it]",
+)
 @with_app
-def command() -> None:
+def command(deploy: bool, workers: int | None) -> None:
     """Check the settings and the database.
 
     Prints one line a check, and for each finding what to do. Exits 1 on any finding.
     """
     found = False
-    for check, findings in _checks():
+    for check, findings in _checks(deploy, workers):
         click.echo(f"{'bad' if findings else 'ok':3}  {check}")
         for finding in findings:
             click.echo(f"     {finding.problem}\n     -> {finding.remedy}")
@@ -34,11 +41,16 @@ def command() -> None:
     sys.exit(1 if found else 0)
 
 
-def _checks() -> Iterator[tuple[str, list[Finding]]]:
-    yield "secret key", list(_check_secret(current_app.config["SECRET_KEY"]))
+def _checks(deploy: bool, workers: int | None) -> Iterator[tuple[str, list[Finding]]]:
     settings = Settings.from_environ()
+    yield "secret key", list(_check_secret(current_app.config["SECRET_KEY"]))
     yield "visitors' addresses", list(_check_proxies(settings))
     yield "cache", list(_check_cache(settings.redis_url))
+    if deploy:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        deployed = Deployed(app, settings, workers or (2 if settings.redis_url else 1))
+        for name, look in SETTINGS.items():
+            yield name, list(look(deployed))
     migrations = f"migrations of {db.engine.dialect.name}"
     try:
         connection = begins_reading(db.engine).connect()
@@ -50,7 +62,8 @@ def _checks() -> Iterator[tuple[str, list[Finding]]]:
         yield migrations, migrated
         if migrated:
             return  # what follows would only say the same in many lines
-        for name, check in {**CHECKS, "indexes": _check_indexes}.items():
+        checks = {**CHECKS, "indexes": _check_indexes, **(DATABASE if deploy else {})}
+        for name, check in checks.items():
             yield name, _run(check, connection)
 
 

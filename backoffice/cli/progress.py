@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 
 class Bar:
@@ -28,12 +35,15 @@ class Bar:
 
 
 @contextmanager
-def bar(total: int) -> Iterator[Bar]:
-    """A bar of ``total`` steps on stderr, gone when the work is done."""
+def bar(total: int, *, percent: bool = False) -> Iterator[Bar]:
+    """A bar of ``total`` steps on stderr, gone when the work is done.
+
+    :param percent: Where the steps themselves would tell people nothing.
+    """
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn() if percent else MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,

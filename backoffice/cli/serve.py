@@ -20,6 +20,7 @@ from backoffice.config import Settings
 from backoffice.dashboard import summary
 from backoffice.database import db
 from backoffice.imports.background import Workers
+from backoffice.monitoring import metrics
 from backoffice.monitoring.health import why_not_ready
 
 THREADS = 8
@@ -52,6 +53,7 @@ class Server(BaseApplication):
             "loglevel": "warning",
             "control_socket_disable": True,
             "worker_exit": self.end_jobs,
+            "child_exit": lambda _server, worker: metrics.forget_process(worker.pid),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -114,7 +116,8 @@ def command(host: str, port: int, workers: int | None) -> None:
 
     Ends on Ctrl-C or SIGTERM when the requests under way are answered.
     """
-    shared = Settings.from_environ().redis_url is not None
+    settings = Settings.from_environ()
+    shared = settings.redis_url is not None
     workers = workers or (2 if shared else 1)
     if workers > 1 and not shared:
         fail(
@@ -122,6 +125,7 @@ def command(host: str, port: int, workers: int | None) -> None:
             "and counts failed sign-ins for itself"
         )
     refuse_if_taken(host, port)
+    metrics.share(settings.instance_path / "metrics" / str(port))
     refuse_if_not_ready()
     serve(host, port, workers)
 

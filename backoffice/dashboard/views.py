@@ -10,8 +10,9 @@ from flask_admin import AdminIndexView, expose
 from flask_login import current_user
 from markupsafe import Markup
 
+from backoffice import charts
 from backoffice.access import Action, Guarded, may
-from backoffice.dashboard import charts
+from backoffice.dashboard.charts import sales_chart
 from backoffice.dashboard.links import Links
 from backoffice.dashboard.period import (
     DEFAULT,
@@ -73,7 +74,7 @@ def drawn(text: str, base: str) -> Markup:
         template.render(
             summary=summary,
             links=Links(base, summary),
-            chart=charts.sales_chart(summary.bars, summary.period, summary.as_of),
+            chart=sales_chart(summary.bars, summary.period, summary.as_of),
             charts=charts,
             looked_at=LOOKED_AT,
             percent_change=percent_change,

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
-    Subquery,
     and_,
     bindparam,
     case,
@@ -185,7 +185,7 @@ def list_order(sort: Sort, *, backward: bool = False) -> list[Any]:
     return _ordered(sort, part_of(sort), sort.columns, backward)
 
 
-def page_order(sort: Sort, page: Subquery, *, backward: bool = False) -> list[Any]:
+def page_order(sort: Sort, page: FromClause, *, backward: bool = False) -> list[Any]:
     """The order of the list over the rows of a page."""
     keys = [page.c[f"_key_{i}"] for i in range(len(sort.columns))]
     return _ordered(sort, page.c[PART], keys, backward)

@@ -100,7 +100,7 @@ def fetch(
         return found, total
     # What is looked for is common, but not where the page lies, or the page is the last. Here only
     # reading and sorting all that was found helps, which costs what there is to find.
-    page = _sorted_hits(wanted, wanted.hits(dialect)).subquery("page")
+    page = _sorted(wanted, wanted.hits(dialect)).subquery("page")
     rows = session.execute(_shown(statement, wanted, page)).all()
     return keyset.cut(rows, sort, position, size), total
 
@@ -165,7 +165,7 @@ def _found(wanted: Wanted, limit: int, dialect: str) -> tuple[Subquery, Any]:
     hits = wanted.hits(dialect).limit(limit + 1).cte("hits").prefix_with("MATERIALIZED")
     counted = select(func.count().label("n")).select_from(hits).cte("counted")
     number = select(counted.c.n).scalar_subquery()
-    few = _sorted_hits(wanted, select(hits.c.id)).where(number <= limit)
+    few = _sorted_few(wanted, select(hits.c.id), dialect).where(number <= limit)
     many = _many(wanted, number > limit, dialect)
     both = select(few.subquery("few")).union_all(select(many.subquery("many")))
     return both.subquery("page"), number
@@ -231,7 +231,30 @@ def _only_if(
     return {"conditions": [holds, *conditions], "limit": WALKED}
 
 
-def _sorted_hits(wanted: Wanted, ids: Rows) -> Select[*tuple[Any, ...]]:
+def _sorted_few(wanted: Wanted, ids: Rows, dialect: str) -> Select[*tuple[Any, ...]]:
+    """The same as ``_sorted`` where no more ids come than a list counts: each is looked up.
+
+    PostgreSQL would read the whole table for a few thousand, for it plans as if each lookup went
+    to a turning disk.
+    """
+    if dialect == "sqlite":
+        return _sorted(wanted, ids)
+    sort, model = wanted.sort, wanted.model
+    found = ids.subquery("found")
+    looked_up = select(model.id, keyset.part_of(sort), *sort.keys()).where(
+        model.id == found.c.id, keyset.from_position(sort, wanted.position)
+    )
+    row = looked_up.limit(1).lateral("row")
+    return (
+        select(*row.c)
+        .select_from(found)
+        .join(row, true())
+        .order_by(*keyset.page_order(sort, row, backward=wanted.position.backward))
+        .limit(wanted.size + 1)
+    )
+
+
+def _sorted(wanted: Wanted, ids: Rows) -> Select[*tuple[Any, ...]]:
     """The page of the rows with these ids: as many as are read are sorted."""
     sort, model = wanted.sort, wanted.model
     found = ids.subquery("found")

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute
 from werkzeug.datastructures import MultiDict
 
+from backoffice import querylog
 from backoffice.access import Action, may
 from backoffice.database import Rows, db, is_busy, reading
 from backoffice.grid import render
@@ -101,6 +102,7 @@ class GridView(ExportPages, CellPages, SavedViewPages, ModelView):
             flash(f"Nothing begins with “{state.jump}” or comes after it. Here is the end.", "info")
         if state.totals:
             listing = self._with_totals(listing)
+        querylog.shown(len(listing.page.rows))
         columns = self.columns_for(self.shown_columns(state))
         marks = self.search.marks(self.search.terms(state.search))
         actions = self.actions if self.allows("bulk_view") else ()

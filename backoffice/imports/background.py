@@ -116,6 +116,8 @@ class Workers:
         """Let running jobs come to a point from where others go on; returns when they have."""
         until = time.monotonic() + SECONDS_TO_STOP
         self.queue.stopping.set()
+        # First: it would take threads that end now for dead ones, and start others.
+        self.looking.join(max(0.0, until - time.monotonic()))
         self.consumer.stop_flag.set()
         for _, thread in self.consumer.worker_threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -129,7 +131,8 @@ class Workers:
                     if time.monotonic() >= next_cleaning:
                         next_cleaning = time.monotonic() + SECONDS_BETWEEN_CLEANINGS
                         clean()
-                self.consumer.check_worker_health()
+                if not self.queue.stopping.is_set():
+                    self.consumer.check_worker_health()
             except Exception:
                 log.exception("cannot look after the imports")
             self.queue.stopping.wait(SECONDS_BETWEEN_LOOKS)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Column, Connection, Index, Table, inspect, text
-from sqlalchemy.schema import CreateIndex
+from sqlalchemy import Column, Connection, Index
 
 from backoffice.database import Base
+from backoffice.indexes.declared import declared_indexes, definitions, table_of
+from backoffice.indexes.found import Found, found_indexes
 
 
 class State(StrEnum):
@@ -19,6 +19,7 @@ class State(StrEnum):
     PRESENT = "present"
     MISSING = "missing"
     INVALID = "invalid"  # an interrupted concurrent build left it: writers pay, nobody reads
+    BUILDING = "building"  # somebody makes it at this moment
     DIFFERENT = "different"  # the name is there, over other columns or another part of the rows
     UNDECLARED = "undeclared"  # somebody made it by hand
 
@@ -30,20 +31,18 @@ class Comparison:
     name: str
     table: str
     columns: tuple[str, ...]
-    partial: bool
+    condition: str
+    """Which rows it holds; empty: all."""
     state: State
     declared: Index | None = None
+    found: Found | None = None
 
-
-@dataclass(frozen=True)
-class Found:
-    """One index of the database; ``columns`` has an empty name where it is over an expression."""
-
-    name: str
-    table: str
-    columns: tuple[str, ...]
-    partial: bool
-    valid: bool = True
+    @property
+    def unique(self) -> bool:
+        """Whether it also forbids that two rows have the same keys."""
+        if self.found:
+            return self.found.unique
+        return self.declared is not None and self.declared.unique
 
 
 def online_indexes() -> list[Index]:
@@ -58,109 +57,66 @@ def online_indexes() -> list[Index]:
 
 def is_online(table: str, name: str | None) -> bool:
     """Whether the index ``name`` of ``table`` is one of those."""
-    return any(index.name == name and _table(index) == table for index in online_indexes())
+    return any(index.name == name and table_of(index) == table for index in online_indexes())
 
 
-def _table(index: Index) -> str:
-    assert index.table is not None  # noqa: S101 - the models' indexes belong to a table
-    return index.table.name
-
-
-def compare(connection: Connection) -> list[Comparison]:
+def compare(connection: Connection, found: Iterable[Found] | None = None) -> list[Comparison]:
     """Every index of our tables, declared or found, by table and name.
 
     The indexes behind primary keys and unique constraints belong to those and are not listed.
+
+    :param found: What ``found_indexes`` said, where somebody has asked already.
     """
-    found = {(index.table, index.name): index for index in _found(connection)}
+    there = found_indexes(connection) if found is None else found
+    others = {(index.table, index.name): index for index in there if not index.behind}
+    spelled = definitions(connection)
     compared = []
-    for index in _declared(connection):
-        here = found.pop((_table(index), str(index.name)), None)
+    for index in declared_indexes(connection):
+        here = others.pop((table_of(index), str(index.name)), None)
         compared.append(
             Comparison(
                 name=str(index.name),
-                table=_table(index),
+                table=table_of(index),
                 columns=_columns(index),
-                partial=_is_partial(index, connection),
-                state=_state(index, here, connection),
+                condition=_condition(index, connection),
+                state=_state(index, here, connection, spelled),
                 declared=index,
+                found=here,
             )
         )
-    compared += [
-        Comparison(index.name, index.table, index.columns, index.partial, State.UNDECLARED)
-        for index in found.values()
-    ]
+    for other in others.values():
+        state = State.BUILDING if other.building else State.UNDECLARED
+        compared.append(
+            Comparison(other.name, other.table, other.keys, other.condition, state, found=other)
+        )
     return sorted(compared, key=lambda index: (index.table, index.name))
 
 
-def _declared(connection: Connection) -> Iterator[Index]:
-    """The models' indexes, without those that are declared for the other database only."""
-    for table in Base.metadata.sorted_tables:
-        for index in table.indexes:
-            only = index._ddl_if  # noqa: SLF001 - what Index.ddl_if() sets; there is no getter
-            if only is None or only._should_execute(CreateIndex(index), index, connection):  # noqa: SLF001
-                yield index
-
-
 def _columns(index: Index) -> tuple[str, ...]:
+    searched = index.info.get("searched")
+    if searched:
+        return (f"trigrams of {' || '.join(searched)}",)
     return tuple(part.name if isinstance(part, Column) else str(part) for part in index.expressions)
 
 
-def _is_partial(index: Index, connection: Connection) -> bool:
+def _condition(index: Index, connection: Connection) -> str:
     # Written once for each database, as postgresql_where and sqlite_where.
-    return index.dialect_options[connection.dialect.name]["where"] is not None
+    where = index.dialect_options[connection.dialect.name]["where"]
+    return "" if where is None else str(where)
 
 
-def _state(index: Index, found: Found | None, connection: Connection) -> State:
+def _state(
+    index: Index, found: Found | None, connection: Connection, spelled: dict[str, str]
+) -> State:
     if found is None:
         return State.MISSING
     if not found.valid:
-        return State.INVALID
-    # Each database spells expressions and conditions in its own way: not compared.
-    plain = tuple(part.name if isinstance(part, Column) else "" for part in index.expressions)
-    same = found.columns == plain and found.partial == _is_partial(index, connection)
+        return State.BUILDING if found.building else State.INVALID
+    definition = spelled.get(str(index.name))
+    if definition is not None:
+        same = found.definition == definition
+    else:  # nobody could say how the database would spell it
+        same = len(found.keys) == len(index.expressions) and (
+            bool(found.condition) == bool(_condition(index, connection))
+        )
     return State.PRESENT if same else State.DIFFERENT
-
-
-def _found(connection: Connection) -> Iterator[Found]:
-    tables = set(inspect(connection).get_table_names()) & set(Base.metadata.tables)
-    read = _found_on_sqlite if connection.dialect.name == "sqlite" else _found_on_postgresql
-    for table in sorted(tables):
-        yield from read(connection, Base.metadata.tables[table])
-
-
-def _found_on_sqlite(connection: Connection, table: Table) -> Iterator[Found]:
-    rows = connection.execute(
-        text("SELECT name, origin, partial FROM pragma_index_list(:table)"), {"table": table.name}
-    ).all()
-    for name, origin, partial in rows:
-        if origin == "c":  # made by CREATE INDEX
-            columns = connection.scalars(
-                text("SELECT coalesce(name, '') FROM pragma_index_info(:name) ORDER BY seqno"),
-                {"name": name},
-            )
-            yield Found(name, table.name, tuple(columns), bool(partial))
-
-
-def _found_on_postgresql(connection: Connection, table: Table) -> Iterator[Found]:
-    statement = text(
-        """
-        SELECT index.relname, pg_index.indisvalid, pg_index.indpred IS NOT NULL,
-               ARRAY(
-                   SELECT coalesce(attribute.attname, '')
-                   FROM unnest(pg_index.indkey::int[]) WITH ORDINALITY AS part(number, place)
-                   LEFT JOIN pg_attribute AS attribute
-                       ON attribute.attrelid = pg_index.indrelid
-                       AND attribute.attnum = part.number
-                   WHERE part.place <= pg_index.indnkeyatts
-                   ORDER BY part.place
-               )
-        FROM pg_index
-        JOIN pg_class AS index ON index.oid = pg_index.indexrelid
-        WHERE pg_index.indrelid = to_regclass(:table)
-          AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = index.oid)
-        ORDER BY index.relname
-        """
-    )
-    rows: Any = connection.execute(statement, {"table": table.name})
-    for name, valid, partial, columns in rows:
-        yield Found(name, table.name, tuple(columns), partial, valid)

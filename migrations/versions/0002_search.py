@@ -9,6 +9,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+ACCEPTED = {"backfill": "the second revision of a new back office: its tables hold no rows yet"}
+
 SEARCHED = {
     "suppliers": ("code", "name", "contact_name"),
     "categories": ("name", "description"),

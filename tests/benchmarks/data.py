@@ -69,9 +69,9 @@ def fill(url: str, folder: Path, size: Size) -> None:
         built = list(build())
         if find(EMAIL) is None:
             let_staff_in()
+        db.session.remove()  # on SQLite its transaction holds the lock
         if built or not there:
             tidy_up(url)
-        db.session.remove()
         db.engine.dispose()
     print(f"{url}: ready after {perf_counter() - started:.0f} s", file=sys.stderr)
 

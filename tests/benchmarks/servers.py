@@ -146,8 +146,10 @@ class Server:
 def command_of(name: str, port: int, workers: int) -> Sequence[str]:
     """How the server ``name`` is started: ours as in production, the others as usual."""
     address = f"127.0.0.1:{port}"
-    if name == "ours":
-        return (str(ROOT / "manage.py"), "serve", "--port", str(port), "--workers", str(workers))
+    if name in {"ours", "unrecorded"}:
+        program = ("-m", "tests.benchmarks.unrecorded")
+        program = (str(ROOT / "manage.py"),) if name == "ours" else program
+        return (*program, "serve", "--port", str(port), "--workers", str(workers))
     if name == "starlette-admin":
         app = "tests.benchmarks.peers.starlette_admin_app:app"
         return ("-m", "uvicorn", "--port", str(port), "--log-level", "error", app)

@@ -39,6 +39,18 @@ def pages(make) -> tuple[str, ...]:
     customers = make.customers(3)
     orders = make.orders(3, note=long, ship_country=long)
     waiting, checked = make.imports(2, actor=f"{long}@example.com")
+    whole = ("SCAN products", ["products"], False)
+    shape = make.shape(
+        f"SELECT {', '.join(f'products.{long}{n}' for n in range(9))} FROM products WHERE name = ?",
+        (long,),
+        plans=[("SEARCH products USING INDEX ix_products_name_id (name=?)", [], False), whole],
+        slow=3,
+        calls=7_654_321,
+        microseconds=9_876_543_210,
+        line=f"backoffice/{long.lower()}.py:1234",
+    )
+    make.page_hour(requests=7_654_321, microseconds=9_876_543_210, repeats=5, failed=3)
+    make.page_hour(f"/admin/{long}<int:key>/")
     with make.app.app_context():
         db.session.get(ImportRun, waiting).state = "running"
         db.session.commit()
@@ -66,6 +78,10 @@ def pages(make) -> tuple[str, ...]:
         *(f"/admin/reports/{kind}/?{SOLD}" for kind in ("products", "countries", "months")),
         f"/admin/reports/lines/?supplier={suppliers[0]}&{SOLD}",
         f"/admin/reports/lines/?product={products[0]}&{SOLD}",
+        *("/admin/performance/", "/admin/performance/?search=nothing&period=1h"),
+        "/admin/performance/indexes/",
+        f"/admin/performance/shapes/{shape}/?explain=1",
+        f"/admin/performance/statements/?page=/admin/&s={shape}.7.99.12&s={'0' * 16}.1.1.1",
         *(f"/admin/reports/suppliers/?page=9&{SOLD}", "/admin/reports/products/?period=x&sort=x"),
     )
 

@@ -1,9 +1,8 @@
 """`manage.py` as a process of its own, over a database of its own."""
 
 import os
-import shutil
-import subprocess
-import sys
+import sqlite3
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -23,29 +22,19 @@ CLEAN = {
 
 
 @pytest.fixture(scope="session")
-def command(tmp_path_factory):
+def command(commands, tmp_path_factory):
     """Runs `manage.py ...` from a directory of its own and returns the finished process."""
 
-    def run(*arguments, url="", input=None, stdout=subprocess.PIPE, **settings):  # noqa: A002 - subprocess's own name
+    def run(*arguments, url="", input="", stdout=None, **settings):  # noqa: A002 - subprocess's own name
         folder = tmp_path_factory.mktemp("run")
-        environment = {
+        environ = {
             **CLEAN,
             "DATABASE_URL": url,
             "SECRET_KEY": SECRET,
             "BACKOFFICE_INSTANCE_PATH": str(folder / "instance"),
             **settings,
         }
-        return subprocess.run(
-            [sys.executable, ROOT / "manage.py", *arguments],
-            cwd=folder,
-            env=environment,
-            input=input,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return commands.run(*arguments, environ=environ, cwd=folder, stdin=input, stdout=stdout)
 
     return run
 
@@ -74,7 +63,11 @@ def manage(command, database, prepared, postgres_server):
     """Runs `manage.py ...` over ``database``, which `db upgrade` has prepared."""
     source, target = make_url(prepared(make_url(database).get_backend_name())), make_url(database)
     if target.get_backend_name() == "sqlite":
-        shutil.copyfile(source.database, target.database)
+        with (
+            closing(sqlite3.connect(source.database)) as whole,
+            closing(sqlite3.connect(target.database)) as copy,
+        ):
+            whole.backup(copy)
     else:
         with psycopg.connect(postgres_server.replace("+psycopg", ""), autocommit=True) as server:
             server.execute(f"DROP DATABASE {target.database}")

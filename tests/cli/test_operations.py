@@ -26,6 +26,35 @@ class TestIndexes:
         assert "missing" not in after.stdout
         assert again.stdout == "nothing to build\n"
 
+    @ON_SQLITE
+    def test_check_fails_until_all_are_built_one_by_one_or_together(self, manage):
+        unknown = manage("indexes", "build", "ix_products_nam_id")
+        one = manage("indexes", "build", "ix_products_name_id")
+        incomplete = manage("indexes", "check")
+        manage("indexes", "build")
+        complete = manage("indexes", "check", "--strict")
+
+        assert unknown.returncode == 2
+        assert "did you mean ix_products_name_id" in unknown.stderr
+        assert one.stdout.count("\n") == 1
+        assert incomplete.returncode == 1
+        assert (
+            "ix_products_price_id: missing -> run `manage.py indexes build ix_products_price_id`\n"
+        ) in incomplete.stdout
+        assert "ix_products_name_id" not in incomplete.stdout
+        assert (complete.returncode, complete.stdout) == (0, "no difference\n")
+
+    @ON_SQLITE
+    def test_list_tells_sizes_in_bytes_to_programs_and_in_units_to_people(self, manage):
+        told = json.loads(manage("indexes", "list", "--all", "--json").stdout)["indexes"]
+        shown = manage("indexes", "list").stdout
+
+        index = next(i for i in told if i["name"] == "ix_suppliers_name_id")
+        assert index["bytes"] == 4096
+        assert {i["behind"] for i in told} == {None, "primary key", "unique constraint"}
+        assert "suppliers: name, id; 4.0 kB" in shown
+        assert shown.endswith("uses are unknown: SQLite counts none, and no plan is recorded\n")
+
     @pytest.mark.parametrize("arguments", [("list",), ("build", "--dry-run")])
     def test_that_only_look_wait_for_no_writer(self, manage, database, arguments):
         engine = create_engine(database, isolation_level="AUTOCOMMIT")
@@ -216,6 +245,26 @@ class TestDoctor:
 
         assert "bad  visitors' addresses" in run.stdout
         assert "-> set BACKOFFICE_PROXIES" in run.stdout
+
+    def test_of_a_deployment_is_content_with_one_that_is_complete(self, command, new_database):
+        url = new_database("sqlite")
+        settings = {
+            "SECRET_KEY": "0123456789abcdef" * 4,
+            "BACKOFFICE_SECURE_COOKIES": "1",
+            "BACKOFFICE_PROXIES": "1",
+            "BACKOFFICE_HOSTS": "office.example.com, .office.example.com",
+        }
+        for arguments in (("db", "upgrade"), ("indexes", "build")):
+            command(*arguments, url=url, **settings)
+
+        run = command("doctor", "--deploy", url=url, **settings)
+        wrong = command("doctor", "--deploy", "--workers", "3", url=url)
+
+        assert (run.returncode, run.stderr) == (0, ""), run.stdout
+        assert "ok   sums of the last days" in run.stdout
+        assert wrong.returncode == 1
+        assert "-> set BACKOFFICE_HOSTS" in wrong.stdout
+        assert "bad  processes" in wrong.stdout
 
     def test_says_where_a_database_should_be_that_does_not_open(self, command, tmp_path):
         (tmp_path / "broken.db").write_bytes(b"no database" * 100)

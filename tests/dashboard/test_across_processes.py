@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime
 from time import monotonic, sleep
 
@@ -12,7 +10,6 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from backoffice import cache
-from backoffice.config import ROOT
 from backoffice.database import db
 from backoffice.rollups.fold import state
 from tests.conftest import SECRET
@@ -24,7 +21,7 @@ SECONDS = 2.0
 
 
 @pytest.fixture
-def manage(app, tmp_path):
+def manage(app, commands, tmp_path):
     """Runs a command in a process of its own, on the test's database."""
     environ = os.environ | {
         "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
@@ -33,14 +30,7 @@ def manage(app, tmp_path):
     }
 
     def manage(*arguments, **more):
-        return subprocess.run(
-            [sys.executable, ROOT / "manage.py", *map(str, arguments)],
-            env=environ | more,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return commands.run(*arguments, environ=environ | more, cwd=tmp_path)
 
     return manage
 

@@ -27,7 +27,7 @@ from backoffice.database import db
 from backoffice.grid import sheets
 from backoffice.models import Order, OrderLine, OrderStatus, Product
 from tests import stored
-from tests.budgets import REPORTS
+from tests.budgets import BUDGETS, REPORT
 from tests.dashboard import figures
 from tests.dashboard.figures import PERIOD, Sale, save
 from tests.pages import visit
@@ -315,7 +315,7 @@ class TestPage:
             client.get(f"/admin/reports/{kind}/?from=1990-01-01&to=1990-01-02")
 
         assert page.status_code == 200
-        budget = REPORTS[f"/admin/reports/{kind}/"]
+        budget = BUDGETS[REPORT].statements
         assert len(for_many) == len(for_none) == budget, "\n".join(for_many)
 
     def test_of_lines_costs_four_statements(self, client, world, statements):
@@ -324,7 +324,7 @@ class TestPage:
         with statements() as named:
             client.get(f"/admin/reports/lines/?product={next(iter(world.key_of))}&{DAYS}")
 
-        budget = REPORTS["/admin/reports/lines/"]
+        budget = BUDGETS["/admin/reports/lines/"].statements
         assert (len(ran), len(named)) == (budget - 1, budget), "\n".join(named)
 
     @pytest.mark.parametrize("kind", KINDS)

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from flask import url_for
 
 from backoffice.database import db
 from backoffice.models import HistoryEntry
@@ -12,10 +11,6 @@ from tests.budgets import BUDGETS
 from tests.grid.sections import TABLES, TYPED, first, views
 from tests.pages import Page, filled, visit
 
-PAGES = (
-    *("index_view", "columns_view", "views_view"),
-    *("details_view", "edit_view", "create_view"),
-)
 RECORD_PAGES = [(table, page) for table in TABLES for page in ("details", "edit")]
 
 
@@ -45,16 +40,11 @@ def crowd(make, table):
 
 
 class TestBudgets:
-    def test_name_every_page_of_every_list(self, apps):
-        app = apps("sqlite")
-        with app.test_request_context():
-            pages = {url_for(f"{endpoint}.{page}") for endpoint in views(app) for page in PAGES}
-
-        assert pages == set(BUDGETS)
-
     def test_hold_what_was_promised(self):
         for path, budget in BUDGETS.items():
-            assert budget <= (3 if re.fullmatch(r"/admin/\w+/", path) else 5), path
+            page = re.fullmatch(r"/admin/(\w+)/(columns/|views/|details/|edit/|new/|)", path)
+            if page and page[1] in TABLES:
+                assert budget.statements <= (5 if page[2] else 3), path
 
 
 class TestLists:
@@ -92,7 +82,7 @@ class TestLists:
             # Of a search PostgreSQL's planner is asked first whether it is a common one.
             asked = sum(sql.startswith("EXPLAIN") for sql in ran)
             assert asked == ("search" in address and not on_sqlite)
-            assert len(ran) - asked == BUDGETS[f"/admin/{table}/"], "\n".join(ran)
+            assert len(ran) - asked == BUDGETS[f"/admin/{table}/"].statements, "\n".join(ran)
 
     @pytest.mark.parametrize("table", TABLES)
     def test_neither_skip_rows_nor_count_without_end(self, app, client, make, statements, table):
@@ -132,7 +122,7 @@ class TestRecords:
             shown = visit(client, f"/admin/{table}/{page}/", id=crowded)
 
         assert shown.status == 200
-        budget = BUDGETS[f"/admin/{table}/{page}/"]
+        budget = BUDGETS[f"/admin/{table}/{page}/"].statements
         assert len(for_forty) == len(for_one) == budget, "\n".join(for_forty)
 
     @pytest.mark.parametrize("table", TABLES)
@@ -142,7 +132,7 @@ class TestRecords:
         with statements() as ran:
             visit(client, f"/admin/{table}/new/")
 
-        assert len(ran) == BUDGETS[f"/admin/{table}/new/"], "\n".join(ran)
+        assert len(ran) == BUDGETS[f"/admin/{table}/new/"].statements, "\n".join(ran)
 
 
 class TestSavingAnOrder:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from backoffice.config import ROOT
 from backoffice.database import Base, db
 from backoffice.imports import work
 from backoffice.imports.cells import Formats
@@ -23,6 +22,7 @@ from backoffice.imports.kinds import KINDS
 from backoffice.imports.mapping import load_mapping
 from backoffice.imports.read import Reading, Row, open_source, rows
 from backoffice.imports.run import Choices, Report, run_import
+from tests.commands import Commands
 from tests.conftest import SECRET
 
 HEADER = "sku,name,supplier,price,stock\n"
@@ -102,16 +102,11 @@ def environ(app: Flask) -> dict[str, str]:
 
 
 @pytest.fixture
-def manage(environ: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def manage(
+    commands: Commands, environ: dict[str, str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `manage.py import` on the test's database."""
-
-    def manage(*arguments: Any, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, ROOT / "manage.py", "import", *map(str, arguments)]
-        return subprocess.run(
-            command, env=environ, input=stdin, capture_output=True, text=True, check=False
-        )
-
-    return manage
+    return partial(commands.run, "import", environ=environ)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from sqlalchemy import update
@@ -228,14 +229,9 @@ class TestCommand:
 
 
 @pytest.fixture
-def imports(environ):
+def imports(commands, environ):
     """Runs `manage.py imports` on the test's database."""
-
-    def imports(*arguments):
-        command = [sys.executable, ROOT / "manage.py", "imports", *map(str, arguments)]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-
-    return imports
+    return partial(commands.run, "imports", environ=environ)
 
 
 class TestPastImports:

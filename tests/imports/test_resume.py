@@ -31,7 +31,7 @@ def merged_line(app):
 
 
 def wait_until_it_merges(app):
-    for _ in range(600):
+    for _ in range(3_000):
         with begins_reading(stored.engine(app)).connect() as connection:
             if connection.scalar(select(ImportRun.id).where(ImportRun.state == "running")):
                 return
@@ -61,15 +61,13 @@ def small_chunks(monkeypatch):
 
 
 @pytest.fixture
-def killed(environ):
+def killed(commands, environ):
     """Runs a command of `manage.py` that is killed at its nth note in the ledger."""
 
     def killed(notes, *arguments):
-        command = [sys.executable, "-m", "tests.imports.killed", notes, CHUNK, *arguments]
-        ran = subprocess.run(
-            list(map(str, command)), env=environ, cwd=ROOT, capture_output=True, check=False
-        )
-        assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()
+        command = (notes, CHUNK, *arguments)
+        ran = commands.run(*command, module="tests.imports.killed", environ=environ)
+        assert ran.returncode == -signal.SIGKILL, ran.stderr
 
     return killed
 

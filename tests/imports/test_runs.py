@@ -1,17 +1,13 @@
 """`manage.py imports list`: what came of each run; and what a run asks of its connection."""
 
-import subprocess
-import sys
-
 from sqlalchemy import text
 
-from backoffice.config import ROOT
 from backoffice.imports import ledger
 from backoffice.imports.work import looking, own_connection
 
 
 class TestList:
-    def test_counts_what_stays_of_each_run(self, make, environ):
+    def test_counts_what_stays_of_each_run(self, commands, make, environ):
         counts = {"total": 5, "inserted": 3, "rejected": 2}
         taken_back = {"undo": {"reversed": 2, "kept": 1, "impossible": 0, "named": []}}
         make.imports(state=ledger.UPLOADED)
@@ -21,8 +17,7 @@ class TestList:
         make.imports(state=ledger.REFUSED, total=2, rejected=2)
         make.imports(state=ledger.DONE, **counts)
 
-        command = [sys.executable, ROOT / "manage.py", "imports", "list"]
-        ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+        ran = commands.run("imports", "list", environ=environ)
 
         reversed_ = "2 rows reversed, 1 kept because edited since, 0 not possible"
         assert [line.split(".csv")[1].strip() for line in ran.stdout.splitlines()] == [

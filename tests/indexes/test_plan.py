@@ -46,6 +46,32 @@ class TestCompare:
 
         assert found[NAME] is State.DIFFERENT
 
+    @pytest.mark.parametrize(
+        ("name", "made"),
+        [
+            ("ix_products_to_reorder", "INDEX {} ON products (stock, id) WHERE active"),
+            ("ix_products_stock_value", "INDEX {} ON products ((stock + price), id) WHERE {rows}"),
+            (NAME, "INDEX {} ON products (name DESC, id)"),
+            (NAME, "UNIQUE INDEX {} ON products (name, id)"),
+        ],
+    )
+    def test_finds_other_conditions_expressions_directions_and_uniqueness(self, states, name, made):
+        made = made.format(name, rows="active AND stock > 0")
+
+        found = states(f"DROP INDEX {name}", f"CREATE {made}")
+
+        assert found.pop(name) is State.DIFFERENT
+        assert set(found.values()) == {State.PRESENT}
+
+    def test_takes_one_that_is_only_written_otherwise(self, states):
+        found = states(
+            "DROP INDEX ix_products_stock_value",
+            "create index ix_products_stock_value\n  on products( ( stock*price ) , id asc)\n"
+            "  where  active  and stock>0",
+        )
+
+        assert set(found.values()) == {State.PRESENT}
+
     def test_finds_what_nobody_declared(self, states):
         found = states("CREATE INDEX by_hand ON products (lower(name), stock)")
 

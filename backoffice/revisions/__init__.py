@@ -1,0 +1,1 @@
+"""How revisions of the tables are run, tried out beforehand, and judged."""
