@@ -121,14 +121,28 @@ def allow_long_work(connection: Connection) -> None:
 def reading(seconds: float) -> Iterator[Connection]:
     """A connection of its own for something long to read, which is stopped after ``seconds``.
 
-    :raises OperationalError: it was; ``is_busy`` tells.
+    The database keeps it from writing and from locking rows, whatever it is asked.
+
+    :raises OperationalError: it was stopped; ``is_busy`` tells.
     """
     with begins_reading(db.engine).connect() as connection, connection.begin():
+        driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SET LOCAL statement_timeout = {int(1000 * seconds)}"))
-        else:
-            connection.info["deadline"] = monotonic() + seconds
-        yield connection
+            connection.execute(
+                text(
+                    "SELECT set_config('statement_timeout', :limit, true), "
+                    "set_config('transaction_read_only', 'on', true)"
+                ),
+                {"limit": str(int(1000 * seconds))},
+            )
+            yield connection
+            return
+        connection.info["deadline"] = monotonic() + seconds
+        driver.execute("PRAGMA query_only = 1")
+        try:
+            yield connection
+        finally:
+            driver.execute("PRAGMA query_only = 0")
 
 
 def is_busy(error: Exception) -> bool:

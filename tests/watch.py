@@ -73,9 +73,15 @@ def _line() -> str:
     frame: FrameType | None = sys._getframe(2)
     while frame:
         file = Path(frame.f_code.co_filename)
-        if file.is_relative_to(ROOT) and file != Path(__file__):
+        if _is_ours(file):
             template = frame.f_globals.get("__jinja_template__")
             line = template.get_corresponding_lineno(frame.f_lineno) if template else frame.f_lineno
             return f"{file.relative_to(ROOT)}:{line}"
         frame = frame.f_back
     return "a library"
+
+
+def _is_ours(file: Path) -> bool:
+    """Libraries lie below the root too, where its own environment is used."""
+    is_here = file.is_relative_to(ROOT) and not file.is_relative_to(sys.prefix)
+    return is_here and file != Path(__file__)

@@ -21,6 +21,8 @@ from backoffice.revisions.steps import Watch
 SPARE = (*ROLLUPS, *QUERY_LOG)
 """Tables that nobody would miss: those can be made again, and these go by themselves."""
 
+MOST_NAMED = 4
+
 
 @click.group("db")
 def command() -> None:
@@ -41,8 +43,9 @@ def upgrade(revision: str, sql: bool, tries: int | None) -> None:
     One transaction each. A lock is waited for a second at most, so that nobody waits longer
     behind it; then the revision is tried again after a pause.
     """
+    at = _known(revision)
     if sql:
-        _write_sql(revision, _current(), down=False)
+        _write_sql(revision, at, down=False)
         return
     watch = Watch()
     try:
@@ -64,14 +67,17 @@ def downgrade(revision: str, yes: bool, sql: bool) -> None:
     What they made is dropped with all that it holds; so this refuses where there are rows,
     unless --yes is given. "base" takes back all.
     """
+    at = _known(revision)
     if sql:
-        _write_sql(revision, _current(), down=True)
+        _write_sql(revision, at, down=True)
         return
     held = {} if yes else _rows()
     if held:
-        counts = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in held.items())
-        fail(f"the tables hold {counts}, which may be deleted: make a backup and add --yes")
-    flask_migrate.downgrade(revision=revision)
+        fail(f"the tables hold {told(held)}, which may be deleted: make a backup and add --yes")
+    try:
+        running.downgrade(db.engine, revision, Watch())
+    except (CommandError, RuntimeError) as error:
+        fail(str(error))
 
 
 @command.command()
@@ -136,6 +142,26 @@ def _write_sql(revision: str, before: str | None, *, down: bool) -> None:
             empty_copy.show(connection, revision, click.echo, down=down)
         except (CommandError, RuntimeError) as error:
             fail(str(error))
+
+
+def _known(revision: str) -> str | None:
+    """The database's revision; ends the command where this code lacks it, or ``revision``."""
+    with begins_reading(db.engine).connect() as connection:
+        try:
+            return running.check_known(connection, revision)
+        except CommandError as error:
+            fail(str(error))
+    return None
+
+
+def told(held: dict[str, int]) -> str:
+    """The largest tables by name, and how many others there are."""
+    by_rows = sorted(held, key=held.__getitem__, reverse=True)
+    named = [f"{held[table]:,} {table.replace('_', ' ')}" for table in by_rows[:MOST_NAMED]]
+    if others := by_rows[MOST_NAMED:]:
+        rows = sum(held[table] for table in others)
+        named.append(f"{rows:,} rows of {_counted(len(others), 'other table')}")
+    return ", ".join(named)
 
 
 def _current() -> str | None:

@@ -29,13 +29,15 @@ def rehearse(revision: str, down: bool, as_json: bool) -> None:
     """
     try:
         done = rehearse_on_clone(revision, down=down, say=_say)
-    except (CommandError, RehearsalRefusedError, RuntimeError) as error:
+    except (CommandError, RehearsalRefusedError) as error:
         fail(str(error))
     if as_json:
         click.echo(json.dumps(asdict(done)))
     else:
         for line in _lines(done):
             click.echo(line)
+    if done.failure:
+        fail(done.failure)
     if done.differences:
         number = len(done.differences)
         what = (
@@ -51,7 +53,8 @@ def _say(words: str) -> None:
 
 def _lines(done: Rehearsal) -> Iterator[str]:
     if not done.trials:
-        yield "no migration is pending"
+        if not done.failure:
+            yield f"nothing to rehearse: the database is at {done.revision or 'no migration'}"
         return
     yield f"clone of {_bytes(done.clone_bytes)} made in {done.clone_seconds:.1f} s"
     for trial in done.trials:

@@ -175,7 +175,7 @@ def explain_(fingerprint: str, *, analyze: bool) -> None:
 @click.option("--yes", is_flag=True, help="Really forget it; else only say how much it is.")
 @with_app
 def clear(*, yes: bool) -> None:
-    """Forget all that was recorded: pages, statements, plans and slow calls."""
+    """Forget all that was recorded: pages, statements, plans, slow calls, advice on indexes."""
     rows = sum(
         db.session.scalar(select(func.count()).select_from(table)) or 0 for table in QUERY_LOG
     )

@@ -24,7 +24,7 @@ def copied_tables(
             for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
                 connection.execute(text(f"SET {name} = 0"))
             if not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
-                raise ScratchError("another run measures indexes: wait until it is done")
+                raise ScratchError("another measurement is running: wait for its end")
             try:
                 connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
                 connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))

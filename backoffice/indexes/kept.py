@@ -1,4 +1,4 @@
-"""What was measured of each index, kept until it is measured again."""
+"""What was measured of each index, kept as long as the query log keeps what it was measured by."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def workload(
             found.unread.append(shape_of(one.statement))
         elif write := write_of(tree):
             _count(found, write, one)
-        elif isinstance(tree, exp.Query) and len(found.questions) < limit:
+        elif _only_reads(tree) and len(found.questions) < limit:
             tables = tables_of(tree, schema)
             if tables and (not table or table in tables):
                 asks = tuple(
@@ -132,6 +132,11 @@ def workload(
                 )
                 found.questions.append(_question(one, tables, asks))
     return found
+
+
+def _only_reads(tree: exp.Expr) -> bool:
+    """Whether it can be run again and again: SELECT ... FOR UPDATE locks rows of staff."""
+    return isinstance(tree, exp.Query) and not any(tree.find_all(exp.Lock, exp.DML))
 
 
 def _question(one: Asked, tables: frozenset[str], asks: tuple[Need, ...]) -> Question:

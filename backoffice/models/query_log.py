@@ -162,6 +162,7 @@ class IndexAdvice(Base):
 
 
 QUERY_LOG = tuple(
-    model.__table__ for model in (QueryHour, PageHour, SlowQuery, QueryPlan, QueryShape)
+    model.__table__
+    for model in (QueryHour, PageHour, SlowQuery, QueryPlan, QueryShape, IndexAdvice)
 )
 """Tables that nobody would miss; children before their parents."""

@@ -20,6 +20,9 @@ ONE_HOUR = timedelta(hours=1)
 PAGE_SIZE = 25
 """Shapes on a page of their list."""
 
+FEW_ROUTES, MOST_ROUTES = 10, 200
+"""Routes listed at first, below which the statements must not be far, and when asked for all."""
+
 PAGE_SORTS = (
     *("total", "requests", "mean", "slowest", "statements", "most", "rows", "database"),
     *("repeats", "failed", "route"),
@@ -60,8 +63,14 @@ class Asked:
     search: str = ""
     route: str = ""
     worse: bool = False
+    all_routes: bool = False
     page: int = 1
     complaints: tuple[str, ...] = ()
+
+    @property
+    def routes(self) -> int:
+        """How many routes are listed."""
+        return MOST_ROUTES if self.all_routes else FEW_ROUTES
 
     @property
     def rows(self) -> Skipped:
@@ -77,6 +86,7 @@ class Asked:
             "search": self.search,
             "route": self.route,
             "worse": "1" if self.worse else "",
+            "routes": "all" if self.all_routes else "",
             "page": str(page) if page > 1 else "",
         }
         return {name: text for name, text in said.items() if text}
@@ -121,6 +131,7 @@ def asked(args: Mapping[str, str], now: datetime) -> Asked:
         search=args.get("search", "").strip()[:200],
         route=args.get("route", "")[:200],
         worse=args.get("worse") == "1",
+        all_routes=args.get("routes") == "all",
         page=page,
         complaints=tuple(complaints),
     )

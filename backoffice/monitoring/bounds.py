@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from backoffice.models import PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
+from backoffice.models import IndexAdvice, PageHour, QueryHour, QueryPlan, QueryShape, SlowQuery
 
 DAYS = 14
 MOST_SHAPES = 2_000
@@ -29,7 +29,7 @@ def prune(connection: Connection, now: datetime) -> bool:
     """Delete a little of what is too old or too much; whether there was any."""
     gone = sum(_prune_hours(connection, model, most, now) for model, most in HOURS.items())
     long_ago = now - timedelta(days=DAYS)
-    for column in (SlowQuery.at, QueryShape.last_seen):
+    for column in (SlowQuery.at, QueryShape.last_seen, IndexAdvice.measured_at):
         gone += _prune_old(connection, column, long_ago)
     newest = select(SlowQuery.id).order_by(SlowQuery.id.desc())
     last = connection.scalar(newest.offset(MOST_SLOW).limit(1))

@@ -28,9 +28,6 @@ from backoffice.database import Rows
 from backoffice.models import PageHour, QueryHour, QueryPlan, QueryShape
 from backoffice.monitoring.asked import Order, Skipped
 
-MOST_PAGES = 200
-"""Routes listed; the application has fewer."""
-
 NO_PAGES = ("/static/<path:filename>", "/metrics")
 """Routes that nobody looks at: files, and figures for a program."""
 
@@ -40,8 +37,11 @@ def recorded_since() -> Select[datetime]:
     return select(func.min(PageHour.hour))
 
 
-def pages(since: datetime, order: Order) -> Rows:
-    """One row a route: what its requests came to, with the time of all beside each."""
+def pages(since: datetime, order: Order, most: int) -> Rows:
+    """One row a route: what its requests came to, with the ``count`` and time of all beside each.
+
+    :param most: Routes, the first by ``order``.
+    """
     spent = select(
         PageHour.route,
         *(
@@ -72,9 +72,13 @@ def pages(since: datetime, order: Order) -> Rows:
         "route": column.route,
     }[order.name]
     return (
-        select(found, whole(func.sum(column.microseconds).over()).label("all_microseconds"))
+        select(
+            found,
+            func.count().over().label("count"),
+            whole(func.sum(column.microseconds).over()).label("all_microseconds"),
+        )
         .order_by(_directed(by, order), column.route)
-        .limit(MOST_PAGES)
+        .limit(most)
     )
 
 

@@ -66,7 +66,7 @@ def note_values_seen(session: Session, fingerprint: str) -> None:
 
 def pages(session: Session, asked: Asked) -> Sequence[Row[*tuple[Any, ...]]]:
     """The pages of a period."""
-    return session.execute(queries.pages(asked.since, asked.pages)).all()
+    return session.execute(queries.pages(asked.since, asked.pages, asked.routes)).all()
 
 
 def shapes(session: Session, asked: Asked, most: int | None = None) -> list[Shape]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from backoffice.database import is_busy, reading
@@ -55,32 +55,21 @@ def run_now(shape: QueryShape) -> Ran:
     try:
         with reading(RUN_SECONDS) as connection:
             connection.execution_options(**{UNRECORDED: True})
-            transaction = connection.get_transaction()
-            try:
-                if connection.dialect.name == "sqlite":
-                    return _run_sqlite(connection, shape.statement, values)
-                return _run_postgresql(connection, shape.statement, values)
-            finally:
-                if transaction is not None:
-                    transaction.rollback()
+            if connection.dialect.name == "sqlite":
+                return _run_sqlite(connection, shape.statement, values)
+            return _run_postgresql(connection, shape.statement, values)
     except DBAPIError as error:
         raise NotExplainedError(_why(error)) from error
 
 
 def _run_sqlite(connection: Connection, statement: str, values: Values) -> Ran:
-    # A WITH may hide an INSERT: the database is asked, not the text.
-    connection.execute(text("PRAGMA query_only = 1"))
-    try:
-        started = perf_counter()
-        rows = _count(connection.exec_driver_sql(statement, values))
-        took = 1000 * (perf_counter() - started)
-    finally:
-        connection.execute(text("PRAGMA query_only = 0"))
+    started = perf_counter()
+    rows = _count(connection.exec_driver_sql(statement, values))
+    took = 1000 * (perf_counter() - started)
     return Ran(explain(connection, statement, values).text, took, rows)
 
 
 def _run_postgresql(connection: Connection, statement: str, values: Values) -> Ran:
-    connection.execute(text("SET TRANSACTION READ ONLY"))
     asked = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
     ((found,),) = connection.exec_driver_sql(asked, values or None).all()
     lines: list[str] = []

@@ -31,6 +31,7 @@ class Observed(Watch):
             _OnSqlite() if engine.dialect.name == "sqlite" else _OnPostgresql(engine)
         )
         self._filling = 0.0
+        self._is_over = True
         self.trials: list[Trial] = []
 
     def filled(self, filled: Filled) -> None:
@@ -41,6 +42,7 @@ class Observed(Watch):
         trial = Trial(title(step.revision.module), step.is_upgrade, fill_seconds=self._filling)
         self.trials.append(trial)
         self._filling = 0.0
+        self._is_over = False
         trial.bytes = -size(context.connection)
         self._look.begin(context.connection)
         context.connection.commit()
@@ -57,7 +59,13 @@ class Observed(Watch):
         trial.seconds = ended - self._started
         trial.locks = self._look.held(self._started, ended)
         trial.bytes += size(context.connection)
+        self._is_over = True
         context.connection.commit()
+
+    def leave_out_unfinished(self) -> None:
+        """Say nothing of the revision that failed: half of it tells nothing."""
+        if self.trials and not self._is_over:
+            self.trials.pop()
 
     def stop(self) -> None:
         """Look no more; also after a revision that failed."""

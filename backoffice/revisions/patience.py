@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backoffice.revisions.blockers import Blockers
 
@@ -55,8 +55,8 @@ def patiently(
     """Run ``work``, which goes on where it was, until no lock is in its way.
 
     :param doing: Names the revision that is being tried.
-    :raises RuntimeError: the tries are used up, or a statement took too long; says what to do.
-        Flask-Migrate says it in one line and exits 1.
+    :raises RuntimeError: the tries are used up, or a statement took too long or was refused; names
+        the revision and says what to do.
     """
     started = perf_counter()
     pauses = patience.pauses()
@@ -65,16 +65,19 @@ def patiently(
         with Blockers(connection) as blockers:
             try:
                 work()
-            except OperationalError as error:
+            except DBAPIError as error:
                 connection.rollback()
                 _refuse_what_takes_long(error, doing(), patience)
                 if not _is_locked(error):
-                    raise
+                    raise RuntimeError(_refused(error, doing())) from error
                 # Each revision has all its tries.
                 if doing() != failing:
                     failing, number, pauses = doing(), 0, patience.pauses()
                 number += 1
                 who, cause = blockers.describe(), error
+            except RuntimeError as error:
+                connection.rollback()
+                raise RuntimeError(f"{doing()}: {error}") from error
             else:
                 return
         pause = next(pauses, None)
@@ -90,7 +93,9 @@ def patiently(
         sleep(pause)
 
 
-def _is_locked(error: OperationalError) -> bool:
+def _is_locked(error: DBAPIError) -> bool:
+    if not isinstance(error, OperationalError):
+        return False
     code: Any = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
         return bool(code & 0xFF == SQLITE_BUSY)
@@ -100,12 +105,24 @@ def _is_locked(error: OperationalError) -> bool:
     }
 
 
-def _refuse_what_takes_long(error: OperationalError, doing: str, patience: Patience) -> None:
+def _refused(error: DBAPIError, doing: str) -> str:
+    """What the database said of which statement; its second line may quote values."""
+    said = str(error.orig).strip().partition("\n")[0]
+    at = f", at: {_beginning(error)}" if error.statement else ""
+    kept = "" if error.connection_invalidated else " The revision changed nothing."
+    return f"{doing}: {said}{at}.{kept}"
+
+
+def _beginning(error: DBAPIError) -> str:
+    words = " ".join((error.statement or "").split())
+    return words if len(words) <= 80 else f"{words[:80]}…"
+
+
+def _refuse_what_takes_long(error: DBAPIError, doing: str, patience: Patience) -> None:
     if getattr(error.orig, "sqlstate", None) == "57014":  # query_canceled
-        words = " ".join((error.statement or "").split())[:80]
         raise RuntimeError(
             f"{doing}: a statement took more than {patience.statement_ms / 1000:g} s and was "
-            f"stopped, so that no page waits longer: {words}. The revision changed nothing. See "
-            "`manage.py db rehearse` for what it locks; fill rows by a BACKFILL, or, where it "
-            "blocks nobody, begin the revision with SET LOCAL statement_timeout = 0."
+            f"stopped, so that no page waits longer: {_beginning(error)}. The revision changed "
+            "nothing. See `manage.py db rehearse` for what it locks; fill rows by a BACKFILL, or, "
+            "where it blocks nobody, begin the revision with SET LOCAL statement_timeout = 0."
         ) from error

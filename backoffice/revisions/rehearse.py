@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from time import perf_counter
 
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine
 
 from backoffice.database import begins_reading, db
@@ -33,17 +32,17 @@ def rehearse(target: str = "head", *, down: bool = False, say: Say) -> Rehearsal
 
     :param down: Take them back too, and compare the clone with what it was.
     :raises RehearsalRefusedError: see there.
-    :raises RuntimeError: a revision failed, as it would on the database.
+    :raises CommandError: there is no such revision.
     """
     with begins_reading(db.engine).connect() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+        revision = running.check_known(connection, target)
     clone, sweep = CLONES[db.engine.dialect.name]
     if revision == running.scripts().get_current_head():
         sweep(db.engine)
-        return Rehearsal(0, 0, [])
+        return Rehearsal(revision, 0, 0, [])
     started = perf_counter()
     with clone(db.engine, revision, say) as engine:
-        done = Rehearsal(perf_counter() - started, _bytes(engine), [])
+        done = Rehearsal(revision, perf_counter() - started, _bytes(engine), [])
         before = _contents(engine) if down else None
         say("running the revisions")
         watch = Observed(engine)
@@ -54,6 +53,9 @@ def rehearse(target: str = "head", *, down: bool = False, say: Say) -> Rehearsal
                 say("taking them back")
                 running.downgrade(engine, revision or "base", watch)
                 done.differences = differences(before, _contents(engine))
+        except RuntimeError as error:
+            done.failure = str(error)
+            watch.leave_out_unfinished()
         finally:
             watch.stop()
         return done

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import command
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from flask import current_app
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from backoffice.config import ROOT
 from backoffice.revisions.steps import Watch
@@ -36,6 +38,25 @@ def upgrade(engine: Engine, revision: str, watch: Watch, tries: int | None = Non
 def downgrade(engine: Engine, revision: str, watch: Watch) -> None:
     """Take back the revisions after ``revision`` on the database of ``engine``."""
     command.downgrade(_config(engine, watch), revision)
+
+
+def check_known(connection: Connection, revision: str) -> str | None:
+    """The revision of the database, once it is known that this code has it, and ``revision`` too.
+
+    "+2" and the like are counted later.
+
+    :raises CommandError: it has not.
+    """
+    known = scripts()
+    at = MigrationContext.configure(connection).get_current_revision()
+    if at is not None and at not in {script.revision for script in known.walk_revisions()}:
+        raise CommandError(
+            f"the database is at {at}, which this code does not know: "
+            "use the code that brought it there"
+        )
+    if revision.isalnum():
+        known.get_revision(revision)
+    return at
 
 
 def scripts() -> ScriptDirectory:

@@ -47,12 +47,19 @@ class Trial:
 
 @dataclass
 class Rehearsal:
-    """All trials; ``differences`` are those after all was taken back, None where it was not."""
+    """All trials; ``differences`` are those after all was taken back, None where it was not.
 
+    ``failure`` says why a revision did not run, as it would not on the database; ``trials`` are
+    those before it.
+    """
+
+    revision: str | None
+    """That of the database."""
     clone_seconds: float
     clone_bytes: int
     trials: list[Trial]
     differences: list[str] | None = None
+    failure: str = ""
 
 
 def strongest(locks: list[str]) -> str:

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from backoffice.cli import COMMANDS
+from backoffice.cli.db import told
 from backoffice.config import ROOT
 from backoffice.monitoring.health import head_revision, known_revisions
 from tests.cli.conftest import CLEAN
@@ -105,6 +106,16 @@ class TestDowngrade:
         assert (run.returncode, run.stderr) == (0, "")
         assert manage("db", "current").stdout == f"{known_revisions()[1]}\n"
 
+    def test_names_the_largest_of_many_tables(self):
+        held = {"suppliers": 3, "order_lines": 9_000, "history": 1, "orders": 70, "products": 50}
+
+        said = told(held | {"imports": 2})
+
+        assert (
+            said
+            == "9,000 order lines, 70 orders, 50 products, 3 suppliers, 3 rows of 2 other tables"
+        )
+
     def test_of_tables_that_hold_rows_names_them_and_needs_a_yes(self, manage):
         manage("generate", "--suppliers", "3", "--products", "4")
 
@@ -113,7 +124,7 @@ class TestDowngrade:
         done = manage("db", "downgrade", "base", "--yes")
 
         assert refused.returncode == 1
-        assert "3 suppliers, 4 products" in refused.stderr
+        assert "the tables hold 12 categories, 4 products, 3 suppliers" in refused.stderr
         assert "--yes" in refused.stderr
         assert still == f"{head_revision()} (head)\n"
         assert done.returncode == 0

@@ -185,7 +185,7 @@ class TestScratch:
     def test_is_one_at_a_time(self, filled):
         with (
             scratch(["orders"], Limits()),
-            pytest.raises(ScratchError, match="another run"),
+            pytest.raises(ScratchError, match="another measurement"),
             scratch(["orders"], Limits()),
         ):
             pass
@@ -200,6 +200,14 @@ class TestScratch:
 
         run("UPDATE products SET stock = stock - 1", "UPDATE orders SET note = ''")
         assert seconds < 4  # SQLite's and PostgreSQL's patience is more
+
+    def test_is_for_nobody_else_to_read(self, filled):
+        if db.engine.dialect.name != "sqlite":
+            pytest.skip("PostgreSQL keeps its files from others itself")
+
+        with scratch(["orders"], Limits()) as copy:
+            copy.make("CREATE INDEX ix_x ON products (stock)", "products")
+            assert {Path(one).stat().st_mode & 0o777 for one in left()} == {0o600}
 
     def test_tells_its_own_time_from_that_of_others(self, filled):
         with scratch(["suppliers"], Limits()) as copy, copy.transaction():
@@ -221,7 +229,8 @@ class TestScratch:
             pytest.skip("PostgreSQL's disk is not ours to look at")
         monkeypatch.setattr("shutil.disk_usage", lambda _: type("Room", (), {"free": 1_000}))
 
-        with pytest.raises(ScratchError, match="MiB are free"), scratch(["orders"], Limits()):
+        refused = pytest.raises(ScratchError, match="0 MB free and a copy")
+        with refused, scratch(["orders"], Limits()):
             pass
 
         assert left() == []
@@ -260,7 +269,8 @@ def left() -> list[str]:
     """What of a copy is still there."""
     if db.engine.dialect.name == "sqlite":
         file = Path(str(db.engine.url.database))
-        return [os.fspath(found) for found in file.parent.glob(f"{file.name}.advise*")]
+        found = file.parent.glob(f"{file.name}.measurement*")
+        return [os.fspath(one) for one in found if one.suffix != ".lock"]
     with begins_reading(db.engine).connect() as connection:
         return [name for name in inspect(connection).get_schema_names() if name == SCHEMA]
 

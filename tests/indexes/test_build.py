@@ -312,8 +312,12 @@ class TestAtOnce:
         assert waited[0] < 0.2 + USUAL.hold_seconds
 
     def test_says_when_others_never_stop(self, many):
+        def watch(_step):
+            sleep(0.2)  # until one of them waits
+
+        limits = Limits(hold_seconds=0.0, pause_seconds=0.0, tries=2)
         with stored_writer(db.engine), pytest.raises(BuildRefusedError, match="--hold"):
-            list(build(limits=Limits(hold_seconds=0.0, pause_seconds=0.0, tries=2)))
+            list(build(watch=watch, limits=limits))
 
         assert states()[NAME] is State.MISSING
 

@@ -79,6 +79,19 @@ class TestPages:
             assert sorted(down) == ["/a", "/b"], sort
             assert down == up[::-1], sort
 
+    def test_are_the_first_ten_unless_all_are_asked_for(self, client, make):
+        for number in range(12):
+            make.page_hour(f"/{number}", microseconds=1_000 * (12 - number))
+        page = visit(client, "/admin/performance/")
+        [link] = [a.get("href") for a in page.root.all("a") if a.text == "Show all 12 routes"]
+
+        everything = visit(client, link.split("#")[0])
+
+        routes = [f"/{number}" for number in range(12)]
+        assert [row[0] for row in cells(page)] == routes[:10]
+        assert [row[0] for row in cells(everything)] == routes
+        assert "Show the first only" in everything.text
+
     def test_are_no_files_and_no_figures_for_programs(self, client, make):
         make.page_hour("/static/<path:filename>")
         make.page_hour("/metrics")
@@ -234,7 +247,7 @@ class TestPlansOfTheLog:
             shape = db.session.scalars(shape_queries.shape(fingerprint)).one()
             for statement in (
                 queries.recorded_since(),
-                queries.pages(since, by),
+                queries.pages(since, by, 10),
                 queries.shapes(since, by, first, search="x", route="/"),
                 shape_queries.hours_of(shape.id, since),
                 shape_queries.places_of(shape.id, since),

@@ -116,9 +116,10 @@ class TestRehearse:
     def test_that_fails_leaves_nothing(self, shop, written, url):
         written.add("raise RuntimeError('no')")
 
-        with pytest.raises(RuntimeError, match="no"):
-            rehearse(say=silent)
+        done = rehearse(say=silent)
 
+        assert done.failure == "t001 change: no"
+        assert done.trials == []
         assert left(url) == []
 
     def test_with_nothing_pending_tries_nothing(self, shop):
@@ -132,7 +133,9 @@ class TestRefused:
         usage = shutil.disk_usage("/")._replace(free=1000)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
-        with pytest.raises(RehearsalRefusedError, match=r"0 MB free and a rehearsal needs"):
+        with pytest.raises(
+            RehearsalRefusedError, match=r"0 MB free and a copy for the rehearsal needs"
+        ):
             rehearse(say=silent)
 
     @pytest.mark.parametrize("kind", ["postgresql"])
@@ -182,6 +185,31 @@ class TestInterrupted:
 
 
 class TestCommand:
+    def test_names_the_statement_that_fails_and_tells_of_those_before(self, written, manage):
+        written.add(ADD, DROP)
+        written.add('op.execute("UPDATE products SET nothing = 1")')
+
+        run = manage("db", "rehearse")
+
+        assert run.exit_code == 1
+        assert "t001 change: 0." in run.stdout
+        assert "t002 change: 0." not in run.stdout
+        assert "Error: t002 change: " in run.stderr
+        assert "at: UPDATE products SET nothing = 1. The revision changed nothing" in run.stderr
+
+    @pytest.mark.parametrize("command", [("rehearse",), ("upgrade", "--sql")])
+    def test_refuses_a_revision_that_is_not_there(self, manage, command):
+        run = manage("db", *command, "0042")
+
+        assert (run.exit_code, run.stdout) == (1, "")
+        assert "0042" in run.stderr
+
+    def test_says_where_the_database_is_when_nothing_is_pending(self, manage):
+        run = manage("db", "rehearse", "0005")
+
+        assert run.exit_code == 0
+        assert run.stdout == f"nothing to rehearse: the database is at {head_revision()}\n"
+
     def test_prints_a_table(self, written, manage, kind):
         written.add(ADD, DROP)
 

@@ -30,7 +30,6 @@ WANTED = {
 """Setting of PostgreSQL -> what it must be, and what happens otherwise."""
 
 FREEDOMS = {
-    "rolsuper": ("is a superuser", "NOSUPERUSER"),
     "rolcreaterole": ("may make roles", "NOCREATEROLE"),
     "rolcreatedb": ("may make databases", "NOCREATEDB"),
     "rolreplication": ("may copy the whole server", "NOREPLICATION"),
@@ -83,11 +82,17 @@ def check_role(connection: Connection) -> Iterator[Finding]:
         return
     row = connection.execute(text("SELECT * FROM pg_roles WHERE rolname = current_user")).one()
     name = row.rolname
+    if row.rolsuper:  # it owns and may do everything, and may be the server's only one
+        yield Finding(
+            f"the role {name} is a superuser",
+            "make one for the back office alone: `CREATE ROLE backoffice LOGIN`, give it the "
+            "tables (`GRANT`, or `ALTER TABLE ... OWNER TO backoffice`) and name it in "
+            "DATABASE_URL",
+        )
+        return
     for column, (says, remedy) in FREEDOMS.items():
         if getattr(row, column):
             yield Finding(f"the role {name} {says}", f"run `ALTER ROLE {name} {remedy}`")
-    if row.rolsuper:
-        return  # it owns and may do everything
     database = connection.scalar(text("SELECT current_database()"))
     owner = "SELECT datdba = to_regrole(current_user) FROM pg_database WHERE datname = :database"
     if connection.scalar(text(owner), {"database": database}):
