@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from backoffice.indexes.verdict import Advice, Report, Rules
+from backoffice.indexes.advice.verdict import Advice, Report, Rules
 
 WIDE = 150
 """Columns of the table in a pipe."""

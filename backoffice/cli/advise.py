@@ -18,19 +18,19 @@ from backoffice.cli.advice_table import say
 from backoffice.cli.progress import bar
 from backoffice.config import ROOT
 from backoffice.database import begins_reading, db
-from backoffice.indexes.advise import advise, schema
-from backoffice.indexes.candidates import Candidate, OfferError, offered
-from backoffice.indexes.copied import Limits, ScratchError
-from backoffice.indexes.kept import keep
-from backoffice.indexes.prove import prove
-from backoffice.indexes.revision import (
+from backoffice.indexes.advice.advise import advise, schema
+from backoffice.indexes.advice.candidates import Candidate, OfferError, offered
+from backoffice.indexes.advice.copied import Limits, ScratchError
+from backoffice.indexes.advice.kept import keep
+from backoffice.indexes.advice.prove import prove
+from backoffice.indexes.advice.revision import (
     is_declared,
     model_file,
     model_line,
     write_revision,
 )
-from backoffice.indexes.verdict import Report, Rules, as_json
-from backoffice.indexes.workload import in_file, recorded, workload
+from backoffice.indexes.advice.verdict import Report, Rules, as_json
+from backoffice.indexes.advice.workload import in_file, recorded, workload
 
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 USUAL = Rules()

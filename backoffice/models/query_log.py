@@ -145,7 +145,7 @@ class PageHour(Base):
 class IndexAdvice(Base):
     """What one proposed index was measured to bring and to cost, and what it did once it was there.
 
-    ``measured`` and ``proved`` are as ``indexes.advise`` and ``indexes.prove`` write them.
+    ``measured`` and ``proved`` are as ``indexes.advice`` writes them.
     """
 
     __tablename__ = "index_advice"

@@ -22,13 +22,13 @@ from time import perf_counter
 from sqlalchemy import Connection, delete, text
 
 from backoffice.database import analyze, begins_reading, db
-from backoffice.indexes.advise import advise, schema
-from backoffice.indexes.candidates import offered
-from backoffice.indexes.copied import Scratch
-from backoffice.indexes.measure import compare
-from backoffice.indexes.verdict import Advice, Report, Rules
-from backoffice.indexes.workload import recorded, workload
-from backoffice.indexes.writes import Cost, measure_writes
+from backoffice.indexes.advice.advise import advise, schema
+from backoffice.indexes.advice.candidates import offered
+from backoffice.indexes.advice.copied import Scratch
+from backoffice.indexes.advice.measure import compare
+from backoffice.indexes.advice.verdict import Advice, Report, Rules
+from backoffice.indexes.advice.workload import recorded, workload
+from backoffice.indexes.advice.writes import Cost, measure_writes
 from backoffice.models import QueryHour, QueryShape
 from backoffice.models.rollup_triggers import create_triggers
 from backoffice.models.searched import restore_search

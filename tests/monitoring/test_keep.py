@@ -190,7 +190,7 @@ class TestSlow:
 class TestPlans:
     def test_a_dropped_index_shows_in_the_next_hit(self, app, client, make, kept, monkeypatch):
         monkeypatch.setattr("backoffice.monitoring.explained.LARGE", 10)
-        make.products(300)
+        make.products(3_000)  # so many that PostgreSQL does not rather sort them all
         with app.app_context():
             alone = db.engine.execution_options(isolation_level="AUTOCOMMIT")
             with alone.connect() as connection:

@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
-
 from backoffice.database import begins_reading, db, reading
-from backoffice.indexes.advise import schema
-from backoffice.indexes.candidates import Candidate, covered_by
-from backoffice.indexes.copied import Limits, Scratch
-from backoffice.indexes.kept import keep_proof, kept
-from backoffice.indexes.measure import compare, times, typical, uses
-from backoffice.indexes.needs import parsed, tables_of
-from backoffice.indexes.present import present
-from backoffice.indexes.scratch import scratch
-from backoffice.indexes.verdict import Rules
-from backoffice.indexes.workload import Question
-from backoffice.indexes.writes import measure_writes
+from backoffice.indexes.advice.advise import schema
+from backoffice.indexes.advice.candidates import Candidate, covered_by
+from backoffice.indexes.advice.copied import Limits, Scratch
+from backoffice.indexes.advice.kept import keep_proof, kept
+from backoffice.indexes.advice.measure import compare, times, typical, uses
+from backoffice.indexes.advice.needs import parsed, tables_of
+from backoffice.indexes.advice.scratch import scratch
+from backoffice.indexes.advice.verdict import Rules
+from backoffice.indexes.advice.workload import Question
+from backoffice.indexes.advice.writes import measure_writes
+from backoffice.indexes.found import Found, found_indexes
 from backoffice.models import IndexAdvice
 from backoffice.querylog.parameters import from_json
 
@@ -65,18 +63,19 @@ def prove(
     """
     rows = kept(names)
     with begins_reading(db.engine).connect() as connection:
-        built = {row.name: _built(connection, row) for row in rows}
+        there = [index for index in found_indexes(connection) if index.valid]
+    built = {row.name: _built(there, row) for row in rows}
     proofs = [
         Proof(row.name, confirmed=False, says="not built: run `manage.py indexes build`")
         for row in rows
         if not built[row.name] and names
     ]
-    there = [(row, built[row.name] or "") for row in rows if built[row.name]]
-    if there:
-        tables = {row.on_table for row, _ in there}
-        tables |= {table for row, _ in there for one in _questions(row) for table in one.tables}
+    provable = [(row, built[row.name] or "") for row in rows if built[row.name]]
+    if provable:
+        tables = {row.on_table for row, _ in provable}
+        tables |= {table for row, _ in provable for one in _questions(row) for table in one.tables}
         with scratch(tables, limits, progress=progress) as copy:
-            for row, name in there:
+            for row, name in provable:
                 progress(f"measuring {name}")
                 proof = _prove(copy, row, name, rules)
                 keep_proof(row, vars(proof) | {"reads": [vars(read) for read in proof.reads]})
@@ -88,9 +87,9 @@ def _candidate(row: IndexAdvice) -> Candidate:
     return Candidate(row.on_table, tuple(row.columns), row.measured["where"])
 
 
-def _built(connection: Connection, row: IndexAdvice) -> str | None:
+def _built(there: Iterable[Found], row: IndexAdvice) -> str | None:
     """The name of the index that is there for it."""
-    for index in present(connection, [row.on_table]):
+    for index in there:
         if index.name == row.name or covered_by(_candidate(row), [index], db.engine.dialect.name):
             return index.name
     return None

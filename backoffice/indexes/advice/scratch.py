@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backoffice.database import db
-from backoffice.indexes.copied import Limits, Scratch
-from backoffice.indexes.copy_postgresql import copied_tables
-from backoffice.indexes.copy_sqlite import copied_file
+from backoffice.indexes.advice.copied import Limits, Scratch
+from backoffice.indexes.advice.copy_postgresql import copied_tables
+from backoffice.indexes.advice.copy_sqlite import copied_file
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backoffice.indexes.advise import schema
-from backoffice.indexes.needs import needs, parsed, write_of
+from backoffice.indexes.advice.advise import schema
+from backoffice.indexes.advice.needs import needs, parsed, write_of
 from tests.conftest import BOTH
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 from sqlglot import exp
 
-from backoffice.indexes.needs import Need, Schema, Write, needs, parsed, tables_of, write_of
+from backoffice.indexes.advice.needs import Need, Schema, Write, needs, parsed, tables_of, write_of
 from backoffice.models import QueryHour, QueryShape
 from backoffice.querylog.parameters import Values, from_json
 from backoffice.querylog.shape import fingerprint_of, shape_of

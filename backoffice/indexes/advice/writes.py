@@ -14,10 +14,10 @@ from statistics import fmean
 from sqlalchemy import Integer, String, UniqueConstraint
 
 from backoffice.database import Base
-from backoffice.indexes.candidates import Candidate
-from backoffice.indexes.copied import Scratch
-from backoffice.indexes.measure import ROUNDS
-from backoffice.indexes.workload import Writes
+from backoffice.indexes.advice.candidates import Candidate
+from backoffice.indexes.advice.copied import Scratch
+from backoffice.indexes.advice.measure import ROUNDS
+from backoffice.indexes.advice.workload import Writes
 
 BATCHES_A_TURN = 8
 MOST_ROWS = 100

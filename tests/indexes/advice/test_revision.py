@@ -12,8 +12,8 @@ from sqlalchemy import inspect, text
 
 from backoffice.config import ROOT
 from backoffice.database import db
-from backoffice.indexes.candidates import Candidate
-from backoffice.indexes.revision import (
+from backoffice.indexes.advice.candidates import Candidate
+from backoffice.indexes.advice.revision import (
     is_declared,
     model_file,
     model_line,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from backoffice.indexes.candidates import Candidate
-from backoffice.indexes.measure import ROUNDS, Read
-from backoffice.indexes.workload import Workload
-from backoffice.indexes.writes import Cost
+from backoffice.indexes.advice.candidates import Candidate
+from backoffice.indexes.advice.measure import ROUNDS, Read
+from backoffice.indexes.advice.workload import Workload
+from backoffice.indexes.advice.writes import Cost
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from backoffice.database import Base
-from backoffice.indexes.candidates import Candidate
-from backoffice.indexes.choice import Choice
-from backoffice.indexes.copied import Limits
-from backoffice.indexes.needs import Schema
-from backoffice.indexes.present import present
-from backoffice.indexes.scratch import scratch
-from backoffice.indexes.verdict import Report, Rules
-from backoffice.indexes.workload import Workload
+from backoffice.indexes.advice.candidates import Candidate
+from backoffice.indexes.advice.choice import Choice
+from backoffice.indexes.advice.copied import Limits
+from backoffice.indexes.advice.needs import Schema
+from backoffice.indexes.advice.scratch import scratch
+from backoffice.indexes.advice.verdict import Report, Rules
+from backoffice.indexes.advice.workload import Workload
+from backoffice.indexes.found import Found, found_indexes
 from backoffice.querylog.plans import explain
 
 
@@ -45,7 +45,7 @@ def advise(
     used = _explained(connection, workload)
     tables = {table for question in workload.questions for table in question.tables}
     tables |= {candidate.table for candidate in offered}
-    there = present(connection, tables)
+    there = _there(connection, tables)
     connection.rollback()
     if not workload.questions:
         return Report([], workload, {}, {})
@@ -55,6 +55,16 @@ def advise(
         choice.choose()
         advice = sorted(choice.advice, key=lambda one: (not one.pays, -one.gain))
         return Report(advice, workload, copy.rows, copy.sampled)
+
+
+def _there(connection: Connection, tables: set[str]) -> list[Found]:
+    """What serves statements about ``tables`` now. SQLite's rows are among it, by their key."""
+    there = [index for index in found_indexes(connection) if index.valid and index.table in tables]
+    if connection.dialect.name == "sqlite":
+        for table in sorted(tables):
+            key = tuple(Base.metadata.tables[table].primary_key.columns.keys())
+            there.append(Found("the primary key", table, key, "", unique=True, definition=""))
+    return there
 
 
 def _explained(connection: Connection, workload: Workload) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from backoffice.database import db
-from backoffice.indexes.verdict import Advice, as_json
+from backoffice.indexes.advice.verdict import Advice, as_json
 from backoffice.models import IndexAdvice
 
 

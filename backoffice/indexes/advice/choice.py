@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backoffice.indexes.candidates import Candidate, candidates, covered_by
-from backoffice.indexes.copied import Scratch
-from backoffice.indexes.measure import Read, compare, times, users
-from backoffice.indexes.present import Present
-from backoffice.indexes.verdict import Advice, Rules, why_not
-from backoffice.indexes.workload import Question, Workload
-from backoffice.indexes.writes import concerned_by, measure_writes
+from backoffice.indexes.advice.candidates import Candidate, as_found, candidates, covered_by
+from backoffice.indexes.advice.copied import Scratch
+from backoffice.indexes.advice.measure import Read, compare, times, users
+from backoffice.indexes.advice.verdict import Advice, Rules, why_not
+from backoffice.indexes.advice.workload import Question, Workload
+from backoffice.indexes.advice.writes import concerned_by, measure_writes
+from backoffice.indexes.found import Found
 
 ALIKE = 0.9
 """Of two candidates that gain nearly the same, the smaller is better."""
@@ -40,7 +40,7 @@ class Choice:
         copy: Scratch,
         workload: Workload,
         rules: Rules,
-        there: list[Present],
+        there: list[Found],
         progress: Callable[[str], None],
     ) -> None:
         self.copy, self.workload, self.rules = copy, workload, rules
@@ -82,7 +82,7 @@ class Choice:
 
     def _beginnings(self, wide: Candidate) -> list[Candidate]:
         """The candidates that ``wide`` begins with, shortest first."""
-        there = [_as_present(wide)]
+        there = [as_found(wide)]
         tried = [one.candidate for one in self.advice if one.candidate != wide]
         found = [one for one in tried if covered_by(one, there, self.copy.dialect)]
         return sorted(found, key=lambda one: len(one.columns))
@@ -180,7 +180,7 @@ class Choice:
             for one in stale:
                 self.progress(f"again: {one.candidate.name}")
                 self.tried.remove(one)
-                chosen = [_as_present(each.candidate) for each in self.chosen]
+                chosen = [as_found(each.candidate) for each in self.chosen]
                 if why := covered_by(one.candidate, chosen, self.copy.dialect):
                     self._refuse(one.candidate, why)
                 else:
@@ -223,15 +223,15 @@ class Choice:
                 f"no write of {table} is recorded: one row for "
                 f"{self.rules.reads_per_write:g} reads is assumed"
             )
+        wide = as_found(found.candidate)
         for index in self.there:
-            narrow = Candidate(index.table, index.columns, index.where)
-            wide = _as_present(found.candidate)
+            narrow = Candidate(index.table, index.keys, index.condition)
             if not index.unique and covered_by(narrow, [wide], self.copy.dialect):
                 found.notes.append(f"{index.name} is not needed beside it")
 
     def _retire(self, wide: Advice) -> None:
         """Take back a chosen one that the new one begins with: its statements use the new one."""
-        new = _as_present(wide.candidate)
+        new = as_found(wide.candidate)
         for one in [one for one in self.chosen if one is not wide]:
             if covered_by(one.candidate, [new], self.copy.dialect):
                 self.chosen.remove(one)
@@ -240,9 +240,3 @@ class Choice:
                 questions = users(self.copy, self._about(new.table), new.name)
                 wide.reads = self._compare(new.name, questions)
                 wide.gain = sum(read.gain for read in wide.reads)
-
-
-def _as_present(candidate: Candidate) -> Present:
-    return Present(
-        candidate.name, candidate.table, candidate.columns, candidate.where, unique=False
-    )

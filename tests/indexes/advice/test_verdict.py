@@ -2,9 +2,9 @@
 
 import pytest
 
-from backoffice.indexes.measure import Read
-from backoffice.indexes.verdict import Rules, why_not
-from backoffice.indexes.workload import Question
+from backoffice.indexes.advice.measure import Read
+from backoffice.indexes.advice.verdict import Rules, why_not
+from backoffice.indexes.advice.workload import Question
 
 
 def read(before, after, calls=1_000):

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from backoffice.database import is_busy
-from backoffice.indexes.copied import Scratch
-from backoffice.indexes.workload import Question
+from backoffice.indexes.advice.copied import Scratch
+from backoffice.indexes.advice.workload import Question
 from backoffice.querylog.parameters import to_json
 from backoffice.querylog.plans import explain
 

@@ -16,14 +16,14 @@ from sqlalchemy import delete, inspect, text
 
 from backoffice.config import ROOT
 from backoffice.database import begins_reading, db
-from backoffice.indexes.advise import advise, schema
-from backoffice.indexes.candidates import offered
-from backoffice.indexes.copied import SCHEMA, Limits, ScratchError
-from backoffice.indexes.kept import keep, kept
-from backoffice.indexes.prove import prove
-from backoffice.indexes.scratch import scratch
-from backoffice.indexes.verdict import Report, Rules
-from backoffice.indexes.workload import in_file, recorded, workload
+from backoffice.indexes.advice.advise import advise, schema
+from backoffice.indexes.advice.candidates import offered
+from backoffice.indexes.advice.copied import SCHEMA, Limits, ScratchError
+from backoffice.indexes.advice.kept import keep, kept
+from backoffice.indexes.advice.prove import prove
+from backoffice.indexes.advice.scratch import scratch
+from backoffice.indexes.advice.verdict import Report, Rules
+from backoffice.indexes.advice.workload import in_file, recorded, workload
 from backoffice.models import IndexAdvice, QueryHour
 from backoffice.synthetic.run import Wanted, generate
 from tests.conftest import BOTH, SECRET
@@ -240,7 +240,7 @@ class TestScratch:
         script = (
             "from pathlib import Path; from time import sleep\n"
             "from backoffice import create_app; from backoffice.config import Settings\n"
-            "from backoffice.indexes.scratch import Limits, scratch\n"
+            "from backoffice.indexes.advice.scratch import Limits, scratch\n"
             f"app = create_app(Settings(instance_path=Path({filled.instance_path!r}), "
             f"database_url={database!r}, secret_key={SECRET!r}))\n"
             "with app.app_context(), scratch(['orders'], Limits()):\n"

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backoffice.database import db
-from backoffice.indexes.advise import schema
-from backoffice.indexes.workload import Asked, in_file, recorded, workload
-from backoffice.indexes.writes import Cost
+from backoffice.indexes.advice.advise import schema
+from backoffice.indexes.advice.workload import Asked, in_file, recorded, workload
+from backoffice.indexes.advice.writes import Cost
 from tests.planted import PLANTED, SELDOM, plant
 
 WEEK = timedelta(days=7)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backoffice.indexes.candidates import (
+from backoffice.indexes.advice.candidates import (
     LONGEST_NAME,
     Candidate,
     OfferError,
@@ -10,8 +10,8 @@ from backoffice.indexes.candidates import (
     covered_by,
     offered,
 )
-from backoffice.indexes.present import Present
-from tests.indexes.test_needs import read
+from backoffice.indexes.found import Found
+from tests.indexes.advice.test_needs import read
 
 
 def suggested(statement):
@@ -93,10 +93,10 @@ class TestOffered:
 
 class TestCoveredBy:
     there = (
-        Present("uq_sku", "products", ("sku",), None, unique=True),
-        Present("ix_price", "products", ("price", "id"), None, unique=False),
-        Present("ix_part", "products", ("stock",), "(active)", unique=False),
-        Present("ix_gin", "products", ("",), None, unique=False, ordered=False),
+        Found("uq_sku", "products", ("sku",), "", unique=True, definition=""),
+        Found("ix_price", "products", ("price", "id"), "", unique=False, definition=""),
+        Found("ix_part", "products", ("stock",), "(active)", unique=False, definition=""),
+        Found("ix_gin", "products", ("sku",), "", unique=False, definition="", method="gin"),
     )
 
     @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ class TestCoveredBy:
         assert covered_by(candidate, self.there, "postgresql") is None
 
     def test_knows_that_sqlite_ends_by_the_key(self):
-        there = [Present("ix", "products", ("price",), None, unique=False)]
+        there = [Found("ix", "products", ("price",), "", unique=False, definition="")]
         wanted = offered("products: price, id")
 
         assert covered_by(wanted, there, "sqlite") == "is there already: ix"

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 
 from backoffice.database import db
-from backoffice.indexes.copied import SCHEMA, Limits, Scratch, ScratchError
-from backoffice.indexes.present import present
+from backoffice.indexes.advice.copied import SCHEMA, Limits, Scratch, ScratchError
+from backoffice.indexes.found import Found, found_indexes
 
 LOCK = 0x61647669  # any number that only we use
 
@@ -33,6 +33,8 @@ def copied_tables(
                 connection.rollback()
                 connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
+                # The server notices a connection's end some time later.
+                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
         finally:
             connection.invalidate()
 
@@ -45,7 +47,7 @@ def _filled(
     progress: Callable[[str], None],
 ) -> Scratch:
     shares = {table: _share(connection, table, limits) for table in tables}
-    indexes = present(connection, tables)
+    indexes = [index for index in found_indexes(connection) if index.valid]
     connection.commit()
     # Of one snapshot: a row and the row that it refers to are both there.
     connection.execution_options(isolation_level="REPEATABLE READ")
@@ -69,15 +71,23 @@ def _filled(
     connection.execution_options(isolation_level="AUTOCOMMIT")
     connection.execute(text(f"SET search_path = {SCHEMA}, public"))
     for index in indexes:
-        if index.ordered or index.name in used:
+        if index.table in tables and (index.method == "btree" or index.name in used):
             progress(f"building {index.name}")
-            # Its own schema is the only one that the statement names.
-            connection.exec_driver_sql(index.statement.replace(" ON public.", " ON "))
+            connection.exec_driver_sql(_statement(index))
     for table in tables:
         connection.execute(text(f"VACUUM (ANALYZE) {table}"))
     connection.commit()
     connection.execution_options(isolation_level="READ COMMITTED")
     return Scratch(connection, {table: share for table, share in shares.items() if share < 1})
+
+
+def _statement(index: Found) -> str:
+    """What makes it on the copy; a primary key, since GROUP BY may go by it, as such."""
+    if index.behind == "primary key":
+        return f"ALTER TABLE {index.table} ADD PRIMARY KEY ({', '.join(index.keys)})"
+    unique = "UNIQUE " if index.unique else ""
+    definition = index.definition.removeprefix("UNIQUE ")
+    return f"CREATE {unique}INDEX {index.name} ON {index.table} USING {definition}"
 
 
 def _share(connection: Connection, table: str, limits: Limits) -> float:

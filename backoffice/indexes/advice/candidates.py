@@ -10,12 +10,15 @@ from hashlib import blake2b
 from sqlalchemy import Boolean, Text
 
 from backoffice.database import Base
-from backoffice.indexes.needs import Need
-from backoffice.indexes.present import Present, same_condition
+from backoffice.indexes.advice.needs import Need
+from backoffice.indexes.found import Found
 
 MOST_COLUMNS = 5
 LONGEST_NAME = 63
 """Characters of a name on PostgreSQL, in which an advised index is kept."""
+
+PLACES = re.compile(r'[\s()"]|::[\w ]+')
+"""What a condition may have more or less of, and be the same."""
 
 OFFER = re.compile(r"\s*(\w+)\s*:\s*(.+?)(?:\s+WHERE\s+(.+?))?\s*", re.IGNORECASE | re.DOTALL)
 
@@ -179,25 +182,41 @@ def _once(columns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(kept.values())
 
 
-def covered_by(candidate: Candidate, there: Iterable[Present], dialect: str) -> str | None:
+def as_found(candidate: Candidate) -> Found:
+    """As it would be found, once it is made."""
+    return Found(
+        name=candidate.name,
+        table=candidate.table,
+        keys=candidate.columns,
+        condition=candidate.where or "",
+        unique=False,
+        definition=candidate.statement,
+    )
+
+
+def covered_by(candidate: Candidate, there: Iterable[Found], dialect: str) -> str | None:
     """Why what is there makes ``candidate`` needless, None where it does not."""
     wanted = _without_key(candidate.columns, dialect)
     for index in there:
-        if index.table != candidate.table or not index.ordered:
+        if index.table != candidate.table or index.method != "btree":
             continue
-        if not same_condition(index.where, candidate.where):
+        if _bare(index.condition) != _bare(candidate.where):
             continue
-        has = _without_key(index.columns, dialect)
+        has = _without_key(index.keys, dialect)
         if has == wanted:
             return f"is there already: {index.name}"
         if has[: len(wanted)] == wanted:
-            return f"covered by {index.name} ({', '.join(index.columns)})"
+            return f"covered by {index.name} ({', '.join(index.keys)})"
         if index.unique and has and set(has) <= set(wanted[: len(has)]):
             return f"{index.name} finds the one row already"
     return None
 
 
+def _bare(condition: str | None) -> str:
+    return PLACES.sub("", (condition or "").lower())
+
+
 def _without_key(columns: tuple[str, ...], dialect: str) -> tuple[str, ...]:
-    """SQLite ends every index by the key anyway."""
+    """SQLite ends every index by the key anyway, and spells in small letters."""
     ends = dialect == "sqlite" and len(columns) > 1 and columns[-1] == "id"
-    return columns[:-1] if ends else columns
+    return tuple(column.lower() for column in (columns[:-1] if ends else columns))

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from backoffice.database import analyze
-from backoffice.indexes.present import Present, present
 
 SCHEMA = "index_advice_scratch"
 """Where PostgreSQL's copies are."""
@@ -120,10 +119,6 @@ class Scratch:
             self.connection.exec_driver_sql(f"VACUUM ANALYZE {table}")
             self.connection.commit()
             self.connection.execution_options(isolation_level="READ COMMITTED")
-
-    def present(self, tables: Iterable[str]) -> list[Present]:
-        with self.connection.begin():
-            return present(self.connection, tables)
 
     def _used(self) -> int:
         with self.connection.begin():

@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Column, Index
 
 from backoffice.config import ROOT
 from backoffice.database import Base
-from backoffice.indexes.candidates import Candidate
+from backoffice.indexes.advice.candidates import Candidate
 
 WIDTH = 100
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from backoffice.database import analyze, begins_reading, set_up
-from backoffice.indexes.copied import Scratch, ScratchError
+from backoffice.indexes.advice.copied import Scratch, ScratchError
 from backoffice.sqlite_copy import NoCopyError, copied
 
 ROOM = 2.0

@@ -1,0 +1,1 @@
+"""What indexes a workload wants, measured on a copy: `advise` finds, `prove` looks again."""
