@@ -56,8 +56,12 @@ class Candidate:
     @property
     def statement(self) -> str:
         """What makes it."""
+        return self.made_as(self.name)
+
+    def made_as(self, name: str) -> str:
+        """What makes it under another name."""
         where = f" WHERE {self.where}" if self.where else ""
-        return f"CREATE INDEX {self.name} ON {self.table} ({', '.join(self.columns)}){where}"
+        return f"CREATE INDEX {name} ON {self.table} ({', '.join(self.columns)}){where}"
 
     def __str__(self) -> str:
         where = f" WHERE {self.where}" if self.where else ""

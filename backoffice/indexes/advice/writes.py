@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from operator import sub
 from statistics import fmean
@@ -22,6 +23,11 @@ from backoffice.indexes.advice.workload import Writes
 BATCHES_A_TURN = 8
 MOST_ROWS = 100
 """Rows of a batch; fewer where the table has few. Short, so that some batches are undisturbed."""
+
+TWINS = ("advise_twin_1", "advise_twin_2")
+"""Beside the index, two that are alike: a third of what all three cost is told more surely, since
+one costs no more than batches differ by themselves.
+"""
 
 NEW, OLD = "advise_new", "advise_old"
 KINDS = ("insert", "update", "other", "delete")
@@ -73,12 +79,13 @@ def measure_writes(
     size = max(1, min(MOST_ROWS, scratch.rows[candidate.table] // len(KINDS) // batches))
     statements = {k: v for k, v in _statements(candidate).items() if k in kinds}
     taken: dict[tuple[str, bool], list[float]] = defaultdict(list)
-    with _staged(scratch, candidate.table, len(KINDS) * size * batches):
+    alike = [name or candidate.name, *TWINS]
+    with _staged(scratch, candidate.table, len(KINDS) * size * batches), _twins(scratch, candidate):
         for turn in range(turns):
             batches_now = range(turn * BATCHES_A_TURN, (turn + 1) * BATCHES_A_TURN)
             for without in (True, False) if turn % 2 else (False, True):
-                with scratch.transaction([name or candidate.name] if without else []):
-                    # Once to warm: on SQLite to drop an index reads it, and so empties the cache.
+                with scratch.transaction(alike if without else []):
+                    # Once to warm: each side finds its pages in memory then.
                     for counts in (False, True):
                         with scratch.connection.begin_nested() as attempt:
                             for kind, seconds in _written(scratch, statements, batches_now, size):
@@ -89,7 +96,7 @@ def measure_writes(
     bare = {kind: _middle(taken[kind, True]) for kind in statements}
     more = {
         # A batch beside itself: others have other rows, which cost more or less by themselves.
-        kind: max(0.0, _middle(list(map(sub, taken[kind, False], taken[kind, True]))))
+        kind: max(0.0, _middle(list(map(sub, taken[kind, False], taken[kind, True]))) / len(alike))
         for kind in statements
     }
     return Cost(**{kind: more.get(kind, 0.0) for kind in KINDS}, bare=bare)
@@ -115,6 +122,19 @@ def _written(
             started = scratch.clock(alone=True)
             scratch.run(statement.replace("{span}", span))
             yield kind, scratch.clock(alone=True) - started
+
+
+@contextmanager
+def _twins(scratch: Scratch, candidate: Candidate) -> Iterator[None]:
+    try:
+        with scratch.connection.begin():
+            for twin in TWINS:
+                scratch.run(candidate.made_as(twin))
+        yield
+    finally:
+        with scratch.connection.begin():
+            for twin in TWINS:
+                scratch.run(f"DROP INDEX IF EXISTS {twin}")
 
 
 class _staged:  # noqa: N801 - reads as the function that it is
