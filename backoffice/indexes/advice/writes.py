@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import product
 from operator import sub
 from statistics import fmean
 
@@ -81,16 +82,18 @@ def measure_writes(
     taken: dict[tuple[str, bool], list[float]] = defaultdict(list)
     alike = [name or candidate.name, *TWINS]
     with _staged(scratch, candidate.table, len(KINDS) * size * batches), _twins(scratch, candidate):
-        for turn in range(turns):
+        for turn, kind in product(range(turns), statements):
             batches_now = range(turn * BATCHES_A_TURN, (turn + 1) * BATCHES_A_TURN)
             for without in (True, False) if turn % 2 else (False, True):
+                # A transaction for each: what others have written in it would be in the way of
+                # the next one's pages.
                 with scratch.transaction(alike if without else []):
                     # Once to warm: each side finds its pages in memory then.
                     for counts in (False, True):
                         with scratch.connection.begin_nested() as attempt:
-                            for kind, seconds in _written(scratch, statements, batches_now, size):
-                                if counts:
-                                    taken[kind, without].append(1e6 * seconds / size)
+                            seconds = _written(scratch, statements, kind, batches_now, size)
+                            if counts:
+                                taken[kind, without] += (1e6 * one / size for one in seconds)
                             attempt.rollback()
     scratch.tidy(candidate.table)
     bare = {kind: _middle(taken[kind, True]) for kind in statements}
@@ -109,19 +112,17 @@ def _middle(taken: list[float]) -> float:
 
 
 def _written(
-    scratch: Scratch, statements: dict[str, str], batches: range, size: int
-) -> Iterator[tuple[str, float]]:
-    """(kind, seconds) of each batch of each kind; each has rows of its own.
-
-    One that was just written is no old row.
-    """
+    scratch: Scratch, statements: dict[str, str], kind: str, batches: range, size: int
+) -> list[float]:
+    """Seconds of each batch of one kind, each kind's of rows of its own."""
+    seconds = []
     for batch in batches:
-        for place, (kind, statement) in enumerate(statements.items()):
-            first = (batch * len(KINDS) + place) * size
-            span = f"place > {first} AND place <= {first + size}"
-            started = scratch.clock(alone=True)
-            scratch.run(statement.replace("{span}", span))
-            yield kind, scratch.clock(alone=True) - started
+        first = (batch * len(KINDS) + KINDS.index(kind)) * size
+        span = f"place > {first} AND place <= {first + size}"
+        started = scratch.clock(alone=True)
+        scratch.run(statements[kind].replace("{span}", span))
+        seconds.append(scratch.clock(alone=True) - started)
+    return seconds
 
 
 @contextmanager
