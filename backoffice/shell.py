@@ -9,6 +9,7 @@ from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import (
     Flask,
@@ -182,18 +183,21 @@ def asset(name: str) -> str:
     return f"{request.script_root}{app.static_url_path}/{name}?v={version}"
 
 
+STATEMENTS = "performance.statements_view"
+
+
 def statements_address() -> str | None:
     """The list of the statements that this page has asked until now, those of most time.
 
     All of it is in the address, so any process shows it, and none need keep what pages asked.
     """
-    if "performance.statements_view" not in current_app.view_functions:
+    if STATEMENTS not in current_app.view_functions:
         return None
-    return url_for(
-        "performance.statements_view",
-        page=str(request.url_rule),
-        s=listed(asked_by_request()),
-    )
+    (rule,) = current_app.url_map.iter_rules(STATEMENTS)
+    shapes = [("s", tally) for tally in listed(asked_by_request())]
+    # As url_for has it, which took longer than all else that counts statements.
+    query = urlencode([("page", str(request.url_rule)), *shapes])
+    return f"{request.script_root}{rule.rule}?{query}"
 
 
 def menu() -> list[dict[str, Any]]:
