@@ -39,11 +39,13 @@ class Commands:
         stdin: str = "",
         stdout: IO[str] | None = None,
         module: str = "manage",
+        together: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         """Run `manage.py` with ``arguments`` and return what ``subprocess.run`` would.
 
         :param stdout: Where the output goes instead of to the result.
         :param module: What to run instead, as by `python -m`.
+        :param together: Have what goes to stderr among the output, as it came.
         """
         asked = {
             "module": module,
@@ -52,7 +54,8 @@ class Commands:
             "cwd": str(cwd),
         }
         with piped(stdin) as given, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-            files = [given.fileno(), (stdout or out).fileno(), err.fileno()]
+            target = stdout or out
+            files = [given.fileno(), target.fileno(), (target if together else err).fileno()]
             socket.send_fds(self._server, [json.dumps(asked).encode()], files)
             code = int(self._server.recv(100))
             out.seek(0)
