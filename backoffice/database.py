@@ -126,7 +126,6 @@ def reading(seconds: float) -> Iterator[Connection]:
     :raises OperationalError: it was stopped; ``is_busy`` tells.
     """
     with begins_reading(db.engine).connect() as connection, connection.begin():
-        driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "postgresql":
             connection.execute(
                 text(
@@ -138,6 +137,7 @@ def reading(seconds: float) -> Iterator[Connection]:
             yield connection
             return
         connection.info["deadline"] = monotonic() + seconds
+        driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA query_only = 1")
         try:
             yield connection
@@ -158,6 +158,11 @@ def is_busy(error: Exception) -> bool:
     # Only a server that answers gives a state: without one, there is no connection.
     state = getattr(error.orig, "sqlstate", None)
     return error.connection_invalidated or state is None or state in BUSY_STATES
+
+
+def complaint(error: Exception) -> str:
+    """What the database says, in its first line: further ones may quote people's values."""
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
 
 
 @contextmanager

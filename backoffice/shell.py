@@ -32,7 +32,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from backoffice import cache
-from backoffice.database import db, is_busy
+from backoffice.database import complaint, db, is_busy
 from backoffice.models.columns import exact_to_text
 from backoffice.querylog import asked_by_request, cost_of_request
 from backoffice.querylog.tallies import listed
@@ -161,9 +161,8 @@ def _sent_by_our_page() -> bool:
 def show_busy(error: Exception) -> tuple[str, int]:
     """A statement that was stopped, or no connection to be had; anything else is our fault."""
     status, level = (503, logging.WARNING) if is_busy(error) else (500, logging.ERROR)
-    # The first line alone, and not the error itself: the rest may quote people's data.
-    cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    current_app.logger.log(level, "database at %s: %s", request.endpoint, cause)
+    # Not the error itself, which quotes people's data.
+    current_app.logger.log(level, "database at %s: %s", request.endpoint, complaint(error))
     db.session.rollback()
     title, says = SAYS[status]
     return render_template("error.html", title=title, says=says, lone=True), status

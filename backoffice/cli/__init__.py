@@ -111,7 +111,9 @@ def fail(message: str) -> Any:
 
 
 def _database_complaint(error: Exception) -> str:
-    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    from backoffice.database import complaint  # noqa: PLC0415 - see COMMANDS
+
+    cause = complaint(error)
     if "no such table" in cause or "does not exist" in cause:
         return f"{cause}; run `manage.py db upgrade` first"
     return f"the database refused: {cause}"

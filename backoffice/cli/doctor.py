@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.cli import with_app
 from backoffice.config import Settings
-from backoffice.database import begins_reading, db
+from backoffice.database import begins_reading, complaint, db
 from backoffice.indexes.plan import State, compare
 from backoffice.monitoring.deploy import DATABASE, SETTINGS, Deployed
 from backoffice.monitoring.health import CHECKS, Finding, check_migrated
@@ -77,11 +77,10 @@ def _run(check: Callable[[Connection], Iterator[Finding]], connection: Connectio
 
 
 def _failed(error: SQLAlchemyError) -> Finding:
-    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     url = db.engine.url
     place = url.database if url.drivername == "sqlite" else url.render_as_string()
     return Finding(
-        f"the database refused: {cause}",
+        f"the database refused: {complaint(error)}",
         f"look whether {place} is there, whole and open to this account; DATABASE_URL names it",
     )
 

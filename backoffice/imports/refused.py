@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.exc import IntegrityError
 
+from backoffice.database import complaint
+
 
 class FileRefused(Exception):  # noqa: N818 - it says what happened
     """The file as a whole cannot be taken; the message names the line and says what to do."""
@@ -14,5 +16,5 @@ class FileRefused(Exception):  # noqa: N818 - it says what happened
 
 def changed_meanwhile(error: IntegrityError) -> FileRefused:
     """The refusal of a file whose rows were checked, and broke a rule nevertheless."""
-    cause = str(error.orig).strip().splitlines()[0]
-    return FileRefused(1, f"the data changed during the import: import again ({cause})")
+    says = f"the data changed during the import: import again ({complaint(error)})"
+    return FileRefused(1, says)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from threading import Event, Thread
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Row, text
 
 from backoffice.indexes.limits import Tell
+from backoffice.second_look import SecondLook
 
 SECONDS_BETWEEN_LOOKS = 0.25
 
@@ -43,47 +41,18 @@ BLOCKERS = text(
 )
 
 
-class Watcher:
-    """Looks a few times a second while its block runs, and tells what it sees.
-
-    In autocommit: a snapshot that it kept would be one more that the build waits for.
-    """
+class Watcher(SecondLook):
+    """Looks a few times a second while its block runs, and tells what it sees."""
 
     def __init__(self, builder: Connection, tell: Tell) -> None:
+        super().__init__(builder.engine, SECONDS_BETWEEN_LOOKS, self._see)
         self.blocker = ""
         """Who was waited for last, for people."""
         self._share: float | None = None
-        self._engine: Engine = builder.engine
         self._pid = builder.scalar(text("SELECT pg_backend_pid()"))
         self._tell = tell
-        self._ended = Event()
-        self._thread = Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        if self._ended.wait(SECONDS_BETWEEN_LOOKS):
-            return  # small tables are done before anybody would see it
-        try:
-            with self._engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT")
-                while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
-                    self._look(connection)
-        except SQLAlchemyError:
-            return  # the build does not depend on being seen
-
-    def _look(self, connection: Connection) -> None:
+    def _see(self, connection: Connection) -> None:
         blocker = connection.execute(BLOCKERS, {"pid": self._pid}).first()
         if blocker:
             self.blocker = _named(blocker)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from backoffice.database import is_busy, reading
+from backoffice.database import complaint, is_busy, reading
 from backoffice.models import QueryShape
 from backoffice.querylog import UNRECORDED
 from backoffice.querylog.parameters import Values, from_json
@@ -103,10 +103,10 @@ def _values(shape: QueryShape) -> Values:
 
 
 def _why(error: DBAPIError) -> str:
-    """The first line of what the database says: further ones may quote values."""
+    """What the database says, or what that means."""
     if is_busy(error):
         return "the database stopped it: it took too long"
-    said = str(error.orig).strip().partition("\n")[0]
+    said = complaint(error)
     if "readonly" in said or "read-only" in said:
         return "it writes: only what reads is run"
     return f"the database does not take it: {said}"

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
-from backoffice.database import db, reading
+from backoffice.database import complaint, db, reading
 from backoffice.monitoring import queries
 from backoffice.querylog.shape import LIST, shape_of
 
@@ -76,7 +76,7 @@ def top_statements(limit: int) -> Server | None:
                 return Server(problem=f"pg_stat_statements is not here. {TURN_ON}")
             return _read(connection, str(schema), limit)
     except DBAPIError as error:
-        said = str(error.orig).strip().partition("\n")[0]
+        said = complaint(error)
         remedy = TURN_ON if "shared_preload_libraries" in said else MAY_READ
         return Server(problem=f"pg_stat_statements cannot be read: {said}. {remedy}")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from threading import Event, Thread
-from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
+
+from backoffice.second_look import SecondLook
 
 SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -24,37 +23,29 @@ _BLOCKERS = text(
 )
 
 
-class Blockers:
+class Blockers(SecondLook):
     """Looks from a second connection while the first may wait; after the wait it is too late.
 
     SQLite does not tell who has its write lock: there this does nothing.
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._engine = connection.engine
+        super().__init__(connection.engine, SECONDS_BETWEEN_LOOKS, self._see)
         self._watches = connection.dialect.name == "postgresql"
         self._found: list[Any] = []
-        self._over = Event()
         if self._watches:
             self._pid = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
-            self._thread = Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Self:
-        if self._watches:
-            self._thread.start()
-        return self
+        return super().__enter__() if self._watches else self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop()
+    def stop(self) -> None:
+        if self._watches:
+            super().stop()
 
     def describe(self) -> str:
         """Who was in the way, in words."""
-        self._stop()
+        self.stop()
         if not self._watches:
             return "another program is writing to the database"
         if not self._found:
@@ -70,20 +61,9 @@ class Blockers:
         end = " or ".join(f"SELECT pg_terminate_backend({pid})" for pid in pids)
         return f"Let that end, or end it by {end}," if end else "Wait for a quiet moment,"
 
-    def _stop(self) -> None:
-        if self._watches:
-            self._over.set()
-            self._thread.join()
-
-    def _look(self) -> None:
-        try:
-            with self._engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT")
-                while not self._over.wait(SECONDS_BETWEEN_LOOKS):
-                    found = connection.execute(_BLOCKERS, {"pid": self._pid}).all()
-                    self._found = list(found) or self._found
-        except SQLAlchemyError:
-            return  # the migration matters, not the report: it goes on without
+    def _see(self, connection: Connection) -> None:
+        found = connection.execute(_BLOCKERS, {"pid": self._pid}).all()
+        self._found = list(found) or self._found
 
 
 def _words(row: Any) -> str:

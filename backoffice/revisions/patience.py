@@ -12,6 +12,7 @@ import click
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from backoffice.database import complaint
 from backoffice.revisions.blockers import Blockers
 
 GROWTH = 1.5
@@ -106,11 +107,10 @@ def _is_locked(error: DBAPIError) -> bool:
 
 
 def _refused(error: DBAPIError, doing: str) -> str:
-    """What the database said of which statement; its second line may quote values."""
-    said = str(error.orig).strip().partition("\n")[0]
+    """What the database said of which statement."""
     at = f", at: {_beginning(error)}" if error.statement else ""
     kept = "" if error.connection_invalidated else " The revision changed nothing."
-    return f"{doing}: {said}{at}.{kept}"
+    return f"{doing}: {complaint(error)}{at}.{kept}"
 
 
 def _beginning(error: DBAPIError) -> str:
