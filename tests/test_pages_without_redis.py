@@ -26,8 +26,10 @@ REST = 0.5
 """Seconds until Redis is looked at again; sooner than in production."""
 
 ADDED = 0.1
-CHANCE = 0.1
-"""Seconds that a single page may take longer on a machine that does other things."""
+"""Seconds that a page may take longer, by the median of three."""
+
+CHANCE = 0.5
+"""What one of the three may take longer still on a machine that does other things."""
 
 
 @dataclass
@@ -99,15 +101,15 @@ class TestAPage:
         assert SAYS not in client.get("/admin/").text
 
         site.silence()
-        start = perf_counter()
+        later: dict[str, list[float]] = {address: [] for address in addresses}
         for _ in range(3):
             for address in addresses:
-                text, seconds = timed(client, address)
-                assert seconds - healthy[address] < ADDED + CHANCE, address
-        late = (perf_counter() - start) / 3 - sum(healthy.values())
+                later[address].append(timed(client, address)[1] - healthy[address])
 
-        assert SAYS in text
-        assert late / len(addresses) < ADDED / 2
+        for address, seconds in later.items():
+            assert median(seconds) < ADDED, address
+            assert max(seconds) < ADDED + CHANCE, address
+        assert sum(map(median, later.values())) / len(addresses) < ADDED / 2
         assert all(SAYS in timed(client, address)[0] for address in addresses)
 
     def test_says_so_to_everybody_and_on_errors(self, site, sign_in):
