@@ -25,6 +25,23 @@ LOADED = {name: import_module(module).command for name, (module, _) in COMMANDS.
 ALL = [pair for name, command in LOADED.items() for pair in walk(command, name)]
 
 
+class TestOutsideItsEnvironment:
+    @pytest.mark.parametrize("words", [["--help"], ["db", "upgrade"]])
+    def test_says_how_to_enter_it(self, words):
+        run = subprocess.run(
+            [sys.executable, "-S", ROOT / "manage.py", *words],
+            env=CLEAN,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert run.returncode == 1
+        assert run.stdout == ""
+        assert "does not have click. Run `source .venv/bin/activate` first" in run.stderr
+        assert "Traceback" not in run.stderr
+
+
 class TestHelp:
     def test_costs_little_and_needs_no_database(self):
         environ = {**CLEAN, "DATABASE_URL": "nonsense://"}
