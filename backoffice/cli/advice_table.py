@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from backoffice.indexes.advice.measure import duration
 from backoffice.indexes.advice.verdict import Advice, Report, Rules
 
 WIDE = 150
@@ -55,8 +56,8 @@ def _paying(report: Report) -> Table:
                 "" if number else f"{one.candidate.name}\n{_balance(one)}",
                 read.question.shape[:200],
                 f"{read.question.calls:,}",
-                f"{least}{_ms(read.before)}",
-                _ms(read.after),
+                f"{least}{duration(read.before / 1000)}",
+                duration(read.after / 1000),
                 f"{least}{read.factor:,.0f}",
                 *(("", "", "") if number else cells),
                 end_section=number == len(one.reads) - 1,
@@ -74,11 +75,7 @@ def _refused(refused: list[Advice]) -> Table:
 
 
 def _balance(one: Advice) -> str:
-    return f"readers gain {one.gain:,.3g} s, writers lose {one.cost:,.2g} s"
-
-
-def _ms(milliseconds: float) -> str:
-    return f"{milliseconds:,.2f} ms" if milliseconds < 10 else f"{milliseconds:,.0f} ms"
+    return f"readers gain {duration(one.gain)}, writers lose {duration(one.cost)}"
 
 
 def _share(one: Advice, kind: str) -> str:

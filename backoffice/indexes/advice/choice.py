@@ -193,7 +193,7 @@ class Choice:
         self.progress(f"measuring {candidate.name}")
         seconds, size = self.copy.make(candidate.statement, candidate.table)
         reads = self._compare(candidate.name, tried.questions)
-        cost = measure_writes(self.copy, candidate, turns=2 * self.rules.rounds)
+        cost = measure_writes(self.copy, candidate, rounds=self.rules.rounds)
         writes = self.workload.writes_to(candidate.table, self.rules.reads_per_write)
         found = Advice(candidate, pays=True, reason="", reads=reads, writes=cost)
         found.bytes, found.build_seconds = size, seconds

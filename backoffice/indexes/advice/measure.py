@@ -65,6 +65,15 @@ class Read:
         return asked | measured
 
 
+def duration(seconds: float) -> str:
+    """``1.2 s``, ``3.4 ms`` or ``56 µs``: a column has tables read whole and keys looked up."""
+    for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        value = seconds / size
+        if abs(value) >= 1 or unit == "µs":
+            break
+    return f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
+
+
 def typical(taken: Sequence[float]) -> float:
     """The lower quartile: what else the machine does only ever adds, and the median has it too."""
     return sorted(taken)[len(taken) // 4]

@@ -11,7 +11,7 @@ from backoffice.indexes.advice.advise import schema
 from backoffice.indexes.advice.candidates import Candidate, covered_by
 from backoffice.indexes.advice.copied import Limits, Scratch
 from backoffice.indexes.advice.kept import keep_proof, kept
-from backoffice.indexes.advice.measure import compare, times, typical, uses
+from backoffice.indexes.advice.measure import compare, duration, times, typical, uses
 from backoffice.indexes.advice.needs import parsed, tables_of
 from backoffice.indexes.advice.scratch import scratch
 from backoffice.indexes.advice.verdict import Rules
@@ -115,7 +115,7 @@ def _questions(row: IndexAdvice) -> list[Question]:
 def _prove(copy: Scratch, row: IndexAdvice, name: str, rules: Rules) -> Proof:
     questions, promised = _questions(row), row.measured
     on_copy = compare(copy, name, questions, rules.seconds, rules.rounds)
-    cost = measure_writes(copy, _candidate(row), turns=2 * rules.rounds, name=name)
+    cost = measure_writes(copy, _candidate(row), rounds=rules.rounds, name=name)
     real, used = _as_they_are(questions, name, rules.seconds)
     reads = [
         Now(one.shape, one.calls, read.before, real[one.fingerprint], then["after"])
@@ -148,7 +148,8 @@ def _says(proof: Proof, used: bool) -> str:
     dearest: Any = max(proof.reads, key=lambda read: read.calls * read.before, default=None)
     if not used or dearest is None:
         return "no gain: no statement uses it any more; drop it"
-    figures = (
-        f"{dearest.before:.3g} ms → {dearest.after:.3g} ms (promised {dearest.promised:.3g} ms)"
+    before, after, promised = (
+        duration(each / 1000) for each in (dearest.before, dearest.after, dearest.promised)
     )
+    figures = f"{before} → {after} (promised {promised})"
     return f"confirmed: {figures}" if proof.confirmed else f"no gain: {figures}; drop it"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backoffice.indexes.advice.candidates import Candidate
-from backoffice.indexes.advice.measure import ROUNDS, Read
+from backoffice.indexes.advice.measure import ROUNDS, Read, duration
 from backoffice.indexes.advice.workload import Workload
 from backoffice.indexes.advice.writes import Cost
 
@@ -65,13 +65,13 @@ def why_not(reads: list[Read], gain: float, cost: float, rules: Rules) -> str:
     """Why an index does not pay that gains and costs so many seconds, empty where it does."""
     before = sum(read.question.calls * read.before for read in reads) / 1000
     if gain < rules.least * before:
-        return f"gains only {gain:.3g} of {before:.3g} s"
+        return f"gains only {duration(gain)} of {duration(before)}"
     if max(read.before - read.after for read in reads) < rules.noticed:
         return f"spares no statement {rules.noticed:g} ms"
     if gain < rules.worth * cost:
         return (
-            f"readers gain {gain:.3g} s, which is less than {rules.worth:g} times the "
-            f"{cost:.3g} s that writers lose"
+            f"readers gain {duration(gain)}, which is less than {rules.worth:g} times the "
+            f"{duration(cost)} that writers lose"
         )
     return ""
 
