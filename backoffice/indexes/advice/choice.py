@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from backoffice.indexes.advice.candidates import Candidate, as_found, candidates, covered_by
 from backoffice.indexes.advice.copied import Scratch
-from backoffice.indexes.advice.measure import Read, compare, times, users
+from backoffice.indexes.advice.measure import compare, duration, times, users
 from backoffice.indexes.advice.verdict import Advice, Rules, why_not
 from backoffice.indexes.advice.workload import Question, Workload
 from backoffice.indexes.advice.writes import concerned_by, measure_writes
@@ -45,6 +45,7 @@ class Choice:
     ) -> None:
         self.copy, self.workload, self.rules = copy, workload, rules
         self.there, self.progress = there, progress
+        self.brief = max(1, rules.rounds // 2)  # rounds, until the last verdict
         self.advice: list[Advice] = []
         self.chosen: list[Advice] = []
         self.tried: list[_Tried] = []
@@ -79,6 +80,8 @@ class Choice:
             self._measure(best)
         for wide in list(self.chosen):
             any(self._is_replaced(wide, narrow) for narrow in self._beginnings(wide.candidate))
+        for least in sorted(self.chosen, key=lambda one: one.gain):
+            self._measure_beside_all(least)
 
     def _beginnings(self, wide: Candidate) -> list[Candidate]:
         """The candidates that ``wide`` begins with, shortest first."""
@@ -156,7 +159,9 @@ class Choice:
         elif not tried.questions:
             self._refuse(tried.candidate, "not used by the planner in any statement")
         else:
-            self._refuse(tried.candidate, f"gains only {tried.gain:.3g} of {before:.3g} s")
+            self._refuse(
+                tried.candidate, f"gains only {duration(tried.gain)} of {duration(before)}"
+            )
 
     def _serving(self, tried: _Tried) -> str:
         """Which of the chosen took its place: the one of most use to the same table."""
@@ -188,19 +193,13 @@ class Choice:
         return None
 
     def _measure(self, tried: _Tried) -> Advice:
-        """The verdict: reads and writes in turn, with it and without."""
+        """The first verdict: whether it is chosen, beside those chosen so far."""
         candidate = tried.candidate
         self.progress(f"measuring {candidate.name}")
         seconds, size = self.copy.make(candidate.statement, candidate.table)
-        reads = self._compare(candidate.name, tried.questions)
-        cost = measure_writes(self.copy, candidate, rounds=self.rules.rounds)
-        writes = self.workload.writes_to(candidate.table, self.rules.reads_per_write)
-        found = Advice(candidate, pays=True, reason="", reads=reads, writes=cost)
+        found = Advice(candidate, pays=True, reason="")
         found.bytes, found.build_seconds = size, seconds
-        found.gain = sum(read.gain for read in reads)
-        found.cost = cost.of(writes, frozenset(concerned_by(candidate)))
-        found.reason = why_not(reads, found.gain, found.cost, self.rules)
-        found.pays = not found.reason
+        self._weigh(found, tried.questions, self.brief)
         self._note(found)
         self.advice.append(found)
         if not found.pays:
@@ -211,8 +210,33 @@ class Choice:
         self._retire(found)
         return found
 
-    def _compare(self, name: str, questions: list[Question]) -> list[Read]:
-        return compare(self.copy, name, questions, self.rules.seconds, self.rules.rounds)
+    def _measure_beside_all(self, chosen: Advice) -> None:
+        """The last verdict, and the figures told, as things will be once all are built.
+
+        Those chosen later may serve what an early one served; without it statements take other
+        plans than they did without any, and writers have more pages to keep in memory.
+        """
+        name, table = chosen.candidate.name, chosen.candidate.table
+        self.progress(f"beside the others: {name}")
+        questions = users(self.copy, self._about(table), name)
+        if questions:
+            self._weigh(chosen, questions, self.rules.rounds)
+        else:
+            chosen.pays, chosen.reason = False, "the others serve its statements"
+        if not chosen.pays:
+            self.chosen.remove(chosen)
+            self.copy.drop(name)
+
+    def _weigh(self, one: Advice, questions: list[Question], rounds: int) -> None:
+        """Reads and writes in turn, with it and without, and what follows from them."""
+        candidate = one.candidate
+        one.reads = compare(self.copy, candidate.name, questions, self.rules.seconds, rounds)
+        one.writes = measure_writes(self.copy, candidate, rounds=rounds)
+        writes = self.workload.writes_to(candidate.table, self.rules.reads_per_write)
+        one.gain = sum(read.gain for read in one.reads)
+        one.cost = one.writes.of(writes, frozenset(concerned_by(candidate)))
+        one.reason = why_not(one.reads, one.gain, one.cost, self.rules)
+        one.pays = not one.reason
 
     def _note(self, found: Advice) -> None:
         table = found.candidate.table
@@ -238,5 +262,5 @@ class Choice:
                 self.copy.drop(one.candidate.name)
                 one.pays, one.reason = False, f"covered by {wide.candidate.name}"
                 questions = users(self.copy, self._about(new.table), new.name)
-                wide.reads = self._compare(new.name, questions)
+                wide.reads = compare(self.copy, new.name, questions, self.rules.seconds, self.brief)
                 wide.gain = sum(read.gain for read in wide.reads)

@@ -18,6 +18,7 @@ from backoffice.config import ROOT
 from backoffice.database import begins_reading, db
 from backoffice.indexes.advice.advise import advise, schema
 from backoffice.indexes.advice.candidates import offered
+from backoffice.indexes.advice.choice import Choice
 from backoffice.indexes.advice.copied import SCHEMA, Limits, ScratchError
 from backoffice.indexes.advice.kept import keep, kept
 from backoffice.indexes.advice.prove import prove
@@ -149,6 +150,27 @@ class TestAdvise:
         report = measured("SELECT id FROM suppliers WHERE city = 'x'", "suppliers: city")
 
         assert {one.reason for one in report.advice} == {"suppliers has only 40 rows"}
+
+
+class TestTheLastVerdict:
+    def test_is_beside_all_that_were_chosen(self, filled):
+        asked = workload(in_file(ASKED.partition(";\n")[0]), db.engine.dialect.name, schema())
+
+        def progress(says: str) -> None:
+            if says.startswith("beside the others"):  # in the place of one chosen later
+                columns = "ship_postal_code, id, number, note, ship_name"
+                copy.make(f"CREATE INDEX later ON orders ({columns})", "orders")
+
+        with scratch({"orders"}, Limits(), used=set(), progress=progress) as copy:
+            choice = Choice(copy, asked, QUICK, [], progress)
+            choice.take([])
+            choice.choose()
+
+            (early,) = [one for one in choice.advice if one.reads]
+            assert not early.pays
+            assert early.reason == "the others serve its statements"
+            assert choice.chosen == []
+            copy.make(early.candidate.statement, "orders")  # which it could not, were it there
 
 
 class TestProve:
