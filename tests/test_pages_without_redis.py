@@ -28,8 +28,10 @@ REST = 0.5
 ADDED = 0.1
 """Seconds that a page may take longer, by the median of three."""
 
-CHANCE = 0.5
-"""What one of the three may take longer still on a machine that does other things."""
+CHANCE = 3.0
+"""What a single request may take longer still: a busy machine stalls one for a second or more, and
+who waited for a frozen Redis without a limit would wait for ever.
+"""
 
 
 @dataclass
